@@ -1,0 +1,1 @@
+"""Hardened background jobs for Python on nothing but Postgres."""

@@ -1,0 +1,246 @@
+"""What a job is: its name, function, schedule, lock key, timeout and retry policy.
+
+A definition is frozen and checked whole when it is declared, so that nothing about it can fail
+for the first time at three in the morning.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from queue_worker.errors import DefinitionError
+from queue_worker.schedules import Manual, Schedule
+
+ArgsT = TypeVar("ArgsT")
+
+NAME_BYTES = 128  # procrastinate_jobs.task_name is varchar(128)
+QUEUE_BYTES = 40  # the NOTIFY channel "procrastinate_queue_v1#<queue>" ends at 63 bytes
+LOCK_KEY_BYTES = 512  # a btree entry holds some 2,700 bytes; a longer key is surely a mistake
+LONGEST_TIMEOUT = timedelta(days=7)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how late a failed run is tried again. Without one a job is never retried.
+
+    The wait before attempt n+1 is `wait * factor ** (n - 1)`, at most `longest_wait`.
+
+    Attributes:
+        attempts: how many runs there are at most, the first included.
+        wait: the time before the second run.
+        factor: by how much each wait is longer than the one before.
+        longest_wait: the cap on one wait.
+    """
+
+    attempts: int
+    _: KW_ONLY
+    wait: timedelta = timedelta(seconds=10)
+    factor: float = 2.0
+    longest_wait: timedelta = timedelta(hours=1)
+
+    def problem(self) -> str | None:
+        """What is wrong with this policy, or None."""
+        if not 2 <= self.attempts <= 100:  # noqa: PLR2004  the bounds stand in the message
+            return "needs 2 to 100 attempts"
+        if self.wait < timedelta(0) or self.longest_wait < self.wait:
+            return "needs a wait from zero up to longest_wait"
+        if self.factor < 1:
+            return "needs a factor of at least 1"
+        return None
+
+    def wait_after(self, attempt: int) -> timedelta | None:
+        """How long to wait after this attempt has failed; None when it was the last."""
+        if attempt >= self.attempts:
+            return None
+        longest = self.longest_wait.total_seconds()
+        try:
+            wait = self.wait.total_seconds() * self.factor ** (attempt - 1)
+        except OverflowError:
+            wait = longest
+        return timedelta(seconds=min(wait, longest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDefinition(Generic[ArgsT]):
+    """One job.
+
+    Attributes:
+        name: what it is called everywhere: queue, ledger, metrics, logs.
+        function: an `async def` (runs on the event loop) or a plain `def` (runs in a child
+            process); takes a JobContext and, where `args` is set, the arguments.
+        timeout: after this the run is ended; there is no infinite timeout.
+        args: the pydantic model of its arguments, or None if it takes none.
+        schedule: when it is due by itself.
+        lock: at most one run holding this key executes at any time in the whole fleet. A
+            scheduled job without one is locked by its own name.
+        queue: the queue it waits in.
+        priority: higher runs first.
+        retry: how a failed run is tried again; None means never.
+        owner: who answers for it.
+        runbook: where it says what to do when it fails.
+        description: one line for people; by default the first line of the function's docstring.
+
+    Raises:
+        DefinitionError: something about the declaration is wrong.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    timeout: timedelta
+    args: type[BaseModel] | None = None
+    schedule: Schedule = field(default_factory=Manual)
+    lock: str | None = None
+    queue: str = "default"
+    priority: int = 0
+    retry: RetryPolicy | None = None
+    owner: str = ""
+    runbook: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self)
+        _check_function(self)
+        _check_timeout(self)
+        _check_args(self)
+        _check_schedule(self)
+        _check_place_in_queue(self)
+        if not self.description:
+            first_line = (inspect.getdoc(self.function) or "").partition("\n")[0]
+            object.__setattr__(self, "description", first_line)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it runs on the event loop (or else in a child process)."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a schedule makes it due."""
+        return not isinstance(self.schedule, Manual)
+
+    @property
+    def lock_key(self) -> str | None:
+        """The key its runs exclude each other by; None lets them overlap."""
+        return self.lock or (self.name if self.is_scheduled else None)
+
+    def replace(self, **changes: Any) -> JobDefinition[ArgsT]:  # noqa: ANN401  any field
+        """The same job with some parts changed, checked again."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        return type(self)(**(kept | changes))
+
+
+def _check_name(job: JobDefinition[Any]) -> None:
+    if not isinstance(job.name, str) or not _NAME.fullmatch(job.name):
+        raise DefinitionError(
+            str(job.name),
+            "name",
+            "is not a name",
+            "Use letters, digits and . _ : - and begin with a letter.",
+        )
+    if len(job.name.encode()) > NAME_BYTES:
+        raise DefinitionError(
+            job.name, "name", f"is longer than {NAME_BYTES} bytes", "Choose a shorter name."
+        )
+
+
+def _check_function(job: JobDefinition[Any]) -> None:
+    if not callable(job.function):
+        raise DefinitionError(
+            job.name, "function", "cannot be called", "Give an `async def` or a `def`."
+        )
+    if inspect.isasyncgenfunction(job.function) or inspect.isgeneratorfunction(job.function):
+        raise DefinitionError(
+            job.name, "function", "is a generator", "Return from it instead of yielding."
+        )
+    wanted = 1 if job.args is None else 2
+    try:
+        inspect.signature(job.function).bind(*range(wanted))
+    except TypeError:
+        takes = "(ctx)" if job.args is None else "(ctx, args)"
+        raise DefinitionError(
+            job.name, "function", f"does not take {takes}", f"Declare it as {takes}."
+        ) from None
+    is_local = "<locals>" in getattr(job.function, "__qualname__", "<locals>")
+    if is_local and not job.is_async:
+        raise DefinitionError(
+            job.name,
+            "function",
+            "is a plain `def` that a child process cannot import",
+            "Move it to the top level of a module, or make it an `async def`.",
+        )
+
+
+def _check_timeout(job: JobDefinition[Any]) -> None:
+    if not isinstance(job.timeout, timedelta) or not (
+        timedelta(0) < job.timeout <= LONGEST_TIMEOUT
+    ):
+        raise DefinitionError(
+            job.name,
+            "timeout",
+            "is not a duration between zero and seven days",
+            "Give one, such as timeout=timedelta(minutes=5).",
+        )
+
+
+def _check_args(job: JobDefinition[Any]) -> None:
+    is_model = isinstance(job.args, type) and issubclass(job.args, BaseModel)
+    if job.args is not None and not is_model:
+        raise DefinitionError(
+            job.name, "args", "is not a pydantic model", "Give a subclass of pydantic.BaseModel."
+        )
+
+
+def _check_schedule(job: JobDefinition[Any]) -> None:
+    if isinstance(job.schedule, Manual):
+        return
+    if not isinstance(job.schedule, Schedule):
+        raise DefinitionError(
+            job.name, "schedule", "is not a schedule", "Use every(...), cron(...) or manual()."
+        )
+    problem = job.schedule.problem()
+    if problem:
+        raise DefinitionError(
+            job.name,
+            "schedule",
+            problem,
+            'Use every(minutes=5) or cron("0 6 * * *", timezone="Europe/Berlin").',
+        )
+    if job.args is not None and any(f.is_required() for f in job.args.model_fields.values()):
+        raise DefinitionError(
+            job.name,
+            "args",
+            "has required fields, but a schedule has nobody to fill them",
+            "Give each field a default, or make the job manual().",
+        )
+
+
+def _check_place_in_queue(job: JobDefinition[Any]) -> None:
+    if not job.queue or len(job.queue.encode()) > QUEUE_BYTES or "\0" in job.queue:
+        raise DefinitionError(
+            job.name,
+            "queue",
+            f"is not a name of 1 to {QUEUE_BYTES} bytes",
+            "Choose a shorter name: Postgres cuts a longer one off in NOTIFY.",
+        )
+    if job.lock is not None and not (0 < len(job.lock.encode()) <= LOCK_KEY_BYTES):
+        raise DefinitionError(
+            job.name, "lock", f"is not 1 to {LOCK_KEY_BYTES} bytes long", "Choose a shorter key."
+        )
+    if isinstance(job.priority, bool) or not isinstance(job.priority, int):
+        raise DefinitionError(job.name, "priority", "is not a whole number", "Give an int.")
+    if abs(job.priority) >= 2**31:
+        raise DefinitionError(job.name, "priority", "is out of range", "Stay within 32 bits.")
+    if job.retry is not None:
+        problem = job.retry.problem()
+        if problem:
+            raise DefinitionError(
+                job.name, "retry", problem, "Use RetryPolicy(3, wait=timedelta(seconds=10))."
+            )

@@ -1,0 +1,246 @@
+"""The one tree of exceptions; every message names the remedy.
+
+    QueueWorkerError
+    ├── SettingsError              an environment variable is missing or malformed
+    ├── RegistryError              the registry cannot be loaded, or is empty
+    ├── DefinitionError            a job was declared wrongly
+    ├── UnknownJobError            no such job in the registry
+    ├── ArgumentsError             the arguments do not fit the job
+    ├── EnqueueError               the database refused the job
+    ├── RunError                   a run could not be carried out
+    │   ├── LockHeld               another run holds the lock key
+    │   ├── ChildDied              the child process of a plain `def` job died
+    │   └── JobFunctionError       what a job raised inside a child process
+    ├── DatabaseError
+    │   ├── DatabaseUnreachable    no connection could be made
+    │   └── MigrationError
+    │       ├── MigrationsPending  the database is older than the code
+    │       ├── DatabaseNewer      the database is newer than the code
+    │       ├── MigrationChanged   an applied file has other content now
+    │       └── MigrationFailed    a file raised; it was rolled back whole
+    └── ContentError               the content pipeline refused a step
+
+`exit_code` is what the command line exits with (sysexits.h where one fits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class QueueWorkerError(Exception):
+    """Base of every error that queue_worker raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(QueueWorkerError):
+    """An environment variable is missing or malformed.
+
+    Attributes:
+        variable: the name of the environment variable.
+    """
+
+    exit_code = 78
+
+    def __init__(self, variable: str, problem: str, remedy: str) -> None:
+        self.variable = variable
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{variable} {problem}. {remedy}")
+
+
+class RegistryError(QueueWorkerError):
+    """The registry cannot be loaded, or holds no job."""
+
+    exit_code = 78
+
+    def __init__(self, reference: str, problem: str, remedy: str) -> None:
+        self.reference = reference
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"Registry {reference!r} {problem}. {remedy}")
+
+
+class DefinitionError(QueueWorkerError):
+    """A job was declared wrongly.
+
+    Attributes:
+        job: the name the job was declared under.
+        field: which part of the declaration is wrong.
+    """
+
+    exit_code = 78
+
+    def __init__(self, job: str, field: str, problem: str, remedy: str) -> None:
+        self.job = job
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"Job {job!r}: {field} {problem}. {remedy}")
+
+
+class UnknownJobError(QueueWorkerError):
+    """No job of this name is in the registry."""
+
+    exit_code = 64
+
+    def __init__(self, job: str, known: Sequence[str], suggestion: str | None = None) -> None:
+        self.job = job
+        self.known = tuple(known)
+        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        names = ", ".join(self.known) or "none"
+        super().__init__(f"Unknown job {job!r}. {hint}Known jobs: {names}.")
+
+
+class ArgumentsError(QueueWorkerError):
+    """The arguments do not fit the job; nothing was written.
+
+    Attributes:
+        job: the name of the job.
+        problems: one line for each thing that is wrong; never the values themselves.
+    """
+
+    exit_code = 65
+
+    def __init__(self, job: str, problems: Sequence[str], remedy: str) -> None:
+        self.job = job
+        self.problems = tuple(problems)
+        super().__init__(f"Arguments of job {job!r} refused: {'; '.join(problems)}. {remedy}")
+
+
+class EnqueueError(QueueWorkerError):
+    """The job could not be written to the queue; nothing was enqueued."""
+
+    exit_code = 65
+
+
+class RunError(QueueWorkerError):
+    """A run could not be carried out."""
+
+
+class LockHeld(RunError):  # noqa: N818  a past participle, as every outcome is
+    """Another run holds the lock key.
+
+    Attributes:
+        lock_key: the key that is held.
+        holder: who holds it, as far as the database knows.
+    """
+
+    exit_code = 75
+
+    def __init__(self, lock_key: str, holder: str) -> None:
+        self.lock_key = lock_key
+        self.holder = holder
+        super().__init__(
+            f"Lock key {lock_key!r} is held by {holder}. Try again once that run has ended."
+        )
+
+
+class ChildDied(RunError):  # noqa: N818  a past participle, as every outcome is
+    """The child process of a plain `def` job died before it answered.
+
+    Attributes:
+        exit_status: the exit status; negative is the number of the signal.
+    """
+
+    def __init__(self, exit_status: int) -> None:
+        self.exit_status = exit_status
+        how = f"signal {-exit_status}" if exit_status < 0 else f"exit status {exit_status}"
+        super().__init__(f"The child process died ({how}). See the worker's standard error.")
+
+
+class JobFunctionError(RunError):
+    """What a job raised inside its child process.
+
+    Attributes:
+        error_class: the qualified name of the class that was raised there.
+        traceback_text: the traceback as text.
+    """
+
+    def __init__(self, error_class: str, message: str, traceback_text: str) -> None:
+        self.error_class = error_class
+        self.traceback_text = traceback_text
+        super().__init__(message)
+
+
+class DatabaseError(QueueWorkerError):
+    """The database is not in the state that the code needs."""
+
+    exit_code = 69
+
+
+class DatabaseUnreachable(DatabaseError):  # noqa: N818  a state, not a mishap
+    """No connection could be made. The DSN's password is never in the message."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        self.target = target
+        self.problem = problem
+        super().__init__(
+            f"No connection to {target}: {problem}. "
+            "Check that the server runs and that DATABASE_URL points at it."
+        )
+
+
+class MigrationError(DatabaseError):
+    """The migrations of the database and of the code do not agree."""
+
+    exit_code = 78
+
+
+class MigrationsPending(MigrationError):  # noqa: N818  a state, not a mishap
+    """The database is older than the code.
+
+    Attributes:
+        pending: the names of the files that are not applied yet.
+    """
+
+    def __init__(self, pending: Sequence[str]) -> None:
+        self.pending = tuple(pending)
+        super().__init__(
+            f"{len(self.pending)} migrations are not applied, the first is {self.pending[0]!r}. "
+            "Run `queue-worker migrate`."
+        )
+
+
+class DatabaseNewer(MigrationError):  # noqa: N818  a state, not a mishap
+    """The database is newer than the code: it has files that the code does not know."""
+
+    def __init__(self, unknown: Sequence[str]) -> None:
+        self.unknown = tuple(unknown)
+        super().__init__(
+            f"The database has {len(self.unknown)} migrations that this version does not know, "
+            f"the first is {self.unknown[0]!r}. Install the version that applied them, or a newer."
+        )
+
+
+class MigrationChanged(MigrationError):  # noqa: N818  a past participle, as every outcome is
+    """An applied file has other content now."""
+
+    def __init__(self, name: str, applied: str, found: str) -> None:
+        self.name = name
+        self.applied = applied
+        self.found = found
+        super().__init__(
+            f"Migration {name!r} was changed after it was applied "
+            f"(checksum {applied[:12]} applied, {found[:12]} found). "
+            "Restore the file, and put the change into a new migration."
+        )
+
+
+class MigrationFailed(MigrationError):  # noqa: N818  a past participle, as every outcome is
+    """A file raised an error; it was rolled back whole and those before it stay applied."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(
+            f"Migration {name!r} failed and was rolled back: {problem}. "
+            "Remove the cause and run `queue-worker migrate` again."
+        )
+
+
+class ContentError(QueueWorkerError):
+    """The content pipeline refused a step, or cannot carry it out."""
+
+    exit_code = 65

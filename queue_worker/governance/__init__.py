@@ -1,0 +1,1 @@
+"""What keeps the database in order: migrations, and later retention, validation and operators."""

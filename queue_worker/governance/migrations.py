@@ -1,0 +1,174 @@
+"""Bring a database to the state that this version of the code needs.
+
+One ledger, `queue_worker.migration`, knows every file that was ever applied: procrastinate's own
+and ours. A file is applied once, in a transaction of its own, together with its row in the
+ledger; functions and views are applied again whenever their text has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, LiteralString, cast
+
+import psycopg
+
+from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
+from queue_worker.governance.adoption import applied_before
+from queue_worker.queue.schema import procrastinate_migrations, procrastinate_schema
+from queue_worker.statements import sql_root, statement
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+How = Literal["applied", "adopted", "included"]
+
+_LOCK = "SELECT pg_advisory_lock(hashtextextended('queue_worker.migrate', 0))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('queue_worker.migrate', 0))"
+_REPLACEABLE = ("functions/", "views/")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One SQL file, and how it comes into the ledger."""
+
+    name: str
+    text: str
+    how: How = "applied"
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether it may be applied again when its text has changed."""
+        return self.name.startswith(_REPLACEABLE)
+
+
+def plan_migrations(connection: Connection) -> list[Migration]:
+    """What `migrate` would do, in order; changes nothing.
+
+    Raises:
+        MigrationChanged: an applied file has other content now.
+        DatabaseNewer: the database has files that this version does not know.
+    """
+    ledger = _read_ledger(connection)
+    known = [*_procrastinate_files(connection, ledger), *_own_files()]
+    unknown = sorted(set(ledger) - {m.name for m in known} - _retired(ledger))
+    if unknown:
+        raise DatabaseNewer(unknown)
+    return [m for m in known if _is_pending(m, ledger)]
+
+
+def check_migrations(connection: Connection) -> None:
+    """Refuse a database that is not in the state that this version needs.
+
+    Raises:
+        MigrationsPending: files are not applied yet.
+        MigrationChanged: an applied file has other content now.
+        DatabaseNewer: the database has files that this version does not know.
+    """
+    pending = plan_migrations(connection)
+    if pending:
+        raise MigrationsPending([m.name for m in pending])
+
+
+def migrate(
+    connection: Connection, on_applied: Callable[[Migration], None] = lambda _: None
+) -> list[Migration]:
+    """Apply what is pending; safe to call from many processes at once, and again.
+
+    Args:
+        connection: in autocommit, straight to the server, as a role that may create schemas.
+        on_applied: told of each file once it is committed.
+
+    Raises:
+        MigrationChanged: an applied file has other content now; nothing was touched.
+        DatabaseNewer: the database has files that this version does not know.
+        MigrationFailed: a file raised; it was rolled back whole, those before it stay applied.
+    """
+    with _alone(connection):
+        pending = plan_migrations(connection)
+        if pending:
+            connection.execute(statement("create_migration_ledger"))
+        for migration in pending:
+            _apply(connection, migration)
+            on_applied(migration)
+        return pending
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    connection.execute(_LOCK)
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(_UNLOCK)
+
+
+def _read_ledger(connection: Connection) -> dict[str, str]:
+    exists = connection.execute("SELECT to_regclass('queue_worker.migration')").fetchone()
+    if exists is None or exists[0] is None:
+        return {}
+    rows = connection.execute("SELECT name, checksum FROM queue_worker.migration").fetchall()
+    return {name: checksum for name, checksum in rows}  # noqa: C416  rows are tuples of Any
+
+
+def _is_pending(migration: Migration, ledger: dict[str, str]) -> bool:
+    applied = ledger.get(migration.name)
+    if applied is None or applied == migration.checksum:
+        return applied is None
+    if not migration.is_replaceable:
+        raise MigrationChanged(migration.name, applied, migration.checksum)
+    return True
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        with connection.transaction():
+            if migration.how == "applied":
+                connection.execute(cast("LiteralString", migration.text))
+            connection.execute(
+                statement("record_migration"),
+                {
+                    "name": migration.name,
+                    "checksum": migration.checksum,
+                    "how": migration.how,
+                    "version": version("queue-worker"),
+                },
+            )
+    except psycopg.Error as error:
+        problem = error.diag.message_primary or type(error).__name__
+        raise MigrationFailed(migration.name, problem) from error
+
+
+def _own_files() -> Iterator[Migration]:
+    for folder in ("migrations", "functions", "views"):
+        for path in sorted((sql_root() / folder).glob("*.sql")):
+            yield Migration(f"{folder}/{path.name}", path.read_text(encoding="utf-8"))
+
+
+def _procrastinate_files(connection: Connection, ledger: dict[str, str]) -> Iterable[Migration]:
+    """Procrastinate's files: its whole schema on an empty database, else what came since."""
+    migrations = [_of_procrastinate(path) for path in procrastinate_migrations()]
+    if any(name.startswith("procrastinate/") for name in ledger):
+        return migrations
+    applied = applied_before(connection)
+    if applied is not None:
+        return [replace(m, how="adopted") if m.name in applied else m for m in migrations]
+    schema = _of_procrastinate(procrastinate_schema())
+    return [schema, *(replace(m, how="included") for m in migrations)]
+
+
+def _of_procrastinate(path: Path) -> Migration:
+    return Migration(f"procrastinate/{path.name}", path.read_text(encoding="utf-8"))
+
+
+def _retired(ledger: dict[str, str]) -> set[str]:
+    """Names that may stand in the ledger without a file: what is no longer shipped as such."""
+    return {name for name in ledger if name == "procrastinate/schema.sql"}

@@ -1,0 +1,165 @@
+"""The environment contract: read once at the edge of a process, checked, and passed down."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from queue_worker.errors import SettingsError
+
+_DSN_REMEDY = "Set it to a DSN such as postgresql://user:password@localhost:5432/app."
+
+
+def _checked_dsn(value: SecretStr) -> SecretStr:
+    """Refuse what is no DSN without repeating it: it may hold a password."""
+    text = value.get_secret_value()
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme and scheme not in {"postgresql", "postgres"}:
+        raise ValueError(f"has the scheme {scheme!r}; a DSN begins with postgresql://")
+    try:
+        parts = conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        raise ValueError("is not a Postgres DSN") from None
+    if not parts:
+        raise ValueError("is empty")
+    return value
+
+
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
+
+
+Dsn = Annotated[SecretStr, AfterValidator(_checked_dsn)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """Everything that the environment can say to a process.
+
+    Field names are the Python names; the alias of each is its environment variable.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    database_url: Dsn = Field(
+        alias="DATABASE_URL", description="DSN of the database that holds the queue."
+    )
+    direct_url: Dsn | None = Field(
+        default=None,
+        alias="QUEUE_WORKER_DIRECT_URL",
+        description="DSN that reaches the server itself where DATABASE_URL is a pooler.",
+    )
+    app: str = Field(
+        default="queue_worker.jobs:registry",
+        alias="QUEUE_WORKER_APP",
+        description="The registry to load, as package.module:name.",
+    )
+    dry_run: bool = Field(
+        default=False,
+        alias="JOB_DRY_RUN",
+        description="Record and log every run, but call no job function.",
+    )
+    content_generator: str | None = Field(
+        default=None,
+        alias="CONTENT_GENERATOR",
+        description="The callable that regenerates content, as module:callable.",
+    )
+    queues: Names = Field(
+        default=(),
+        alias="QUEUE_WORKER_QUEUES",
+        description="Queues a worker serves, separated by commas; none means all.",
+    )
+    concurrency: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        alias="QUEUE_WORKER_CONCURRENCY",
+        description="How many runs a worker executes at once.",
+    )
+    poll_interval: Seconds = Field(
+        default=2.0,
+        alias="QUEUE_WORKER_POLL_INTERVAL",
+        description="Seconds between looks at the queue when no notification comes.",
+    )
+    drain_timeout: Seconds = Field(
+        default=30.0,
+        alias="QUEUE_WORKER_DRAIN_TIMEOUT",
+        description="Seconds that running jobs get to end after SIGTERM.",
+    )
+    cancel_grace: Seconds = Field(
+        default=5.0,
+        alias="QUEUE_WORKER_CANCEL_GRACE",
+        description="Seconds that a cancelled job gets to clean up.",
+    )
+    connect_timeout: Seconds = Field(
+        default=5.0,
+        alias="QUEUE_WORKER_CONNECT_TIMEOUT",
+        description="Seconds to wait for a connection to the database.",
+    )
+    max_args_bytes: int = Field(
+        default=1_000_000,
+        ge=1,
+        le=100_000_000,
+        alias="QUEUE_WORKER_MAX_ARGS_BYTES",
+        description="The largest arguments that may be enqueued, in bytes of JSON.",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console",
+        alias="QUEUE_WORKER_LOG_FORMAT",
+        description="How log lines look: for people or for programs.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", alias="QUEUE_WORKER_LOG_LEVEL", description="The least level logged."
+    )
+
+    @property
+    def dsn(self) -> str:
+        """The DSN of ordinary statements, in clear."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def direct_dsn(self) -> str:
+        """The DSN of the sessions that must reach the server itself, in clear."""
+        return (self.direct_url or self.database_url).get_secret_value()
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  any field
+    """Read the environment; `overrides` (from the command line) win.
+
+    Raises:
+        SettingsError: a variable is missing or malformed; its value is never in the message.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise _settings_error(str(first["loc"][0]), first["type"], first["msg"]) from None
+
+
+def _settings_error(location: str, kind: str, message: str) -> SettingsError:
+    field = Settings.model_fields.get(location)
+    variable = (field.alias if field else None) or location
+    is_dsn = variable in {"DATABASE_URL", "QUEUE_WORKER_DIRECT_URL"}
+    remedy = _DSN_REMEDY if is_dsn else _remedy(variable)
+    if kind == "missing":
+        return SettingsError(variable, "is not set", remedy)
+    problem = message.removeprefix("Value error, ")
+    return SettingsError(variable, problem if is_dsn else f"is refused: {problem}", remedy)
+
+
+def _remedy(variable: str) -> str:
+    for field in Settings.model_fields.values():
+        if field.alias == variable:
+            return f"It is: {field.description} The default is {field.default!r}."
+    return "See docs/ENVIRONMENT.md."
