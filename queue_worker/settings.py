@@ -113,6 +113,13 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_MAX_ARGS_BYTES",
         description="The largest arguments that may be enqueued, in bytes of JSON.",
     )
+    client_pool_size: int = Field(
+        default=4,
+        ge=1,
+        le=1000,
+        alias="QUEUE_WORKER_CLIENT_POOL_SIZE",
+        description="How many connections a client that enqueues may hold.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",
@@ -121,6 +128,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", alias="QUEUE_WORKER_LOG_LEVEL", description="The least level logged."
     )
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment variables that say the same; they hold the DSN in clear."""
+        found = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            if value is not None and field.alias:
+                found[field.alias] = ",".join(value) if isinstance(value, tuple) else str(value)
+        return found
 
     @property
     def dsn(self) -> str:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What happens to one run: lock, deadline, call, outcome."""

@@ -1,0 +1,86 @@
+"""The child process of plain `def` jobs: reads a request, calls the function, answers.
+
+Started by the worker as `python -m queue_worker.execution.child <socket> <worker's pid>`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+import structlog
+
+from queue_worker.definitions import JobDefinition
+from queue_worker.execution.failure import describe_failure
+from queue_worker.execution.messages import (
+    CallRequest,
+    Message,
+    failed,
+    pack,
+    receive_blocking,
+    succeeded,
+)
+from queue_worker.observability.logs import configure_logs
+from queue_worker.settings import Settings, load_settings
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve one worker until it closes the socket or dies."""
+    descriptor, worker_pid = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(worker_pid)
+    settings = load_settings()
+    configure_logs(settings)
+    with socket.socket(fileno=descriptor) as channel, channel.makefile("rb") as requests:
+        while (message := receive_blocking(requests)) is not None:
+            channel.sendall(pack(_carry_out(CallRequest(**message), settings)))
+
+
+def _die_with(worker_pid: int) -> None:
+    """A job must not outlive the worker that holds its lock."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker_pid:
+        sys.exit("the worker that started this process is gone")
+
+
+def _carry_out(request: CallRequest, settings: Settings) -> Message:
+    with structlog.contextvars.bound_contextvars(
+        run_id=request.run_id, job=request.job, queue=request.queue, attempt=request.attempt
+    ):
+        try:
+            _call(request, settings)
+        except BaseException as error:  # noqa: BLE001  SystemExit too is only a failed run
+            return failed(describe_failure(error))
+        return succeeded()
+
+
+def _call(request: CallRequest, settings: Settings) -> None:
+    job = _find(request.module, request.qualname)
+    context = request.context(settings, time.monotonic())
+    if isinstance(job, JobDefinition):
+        job = job.function
+    if request.model is None:
+        job(context)
+        return
+    module, qualname = request.model
+    model = _find(module, qualname)
+    job(context, model.model_validate_json(request.arguments))
+
+
+def _find(module: str, qualname: str) -> Any:  # noqa: ANN401  a function, a definition or a model
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return found
+
+
+if __name__ == "__main__":
+    main()

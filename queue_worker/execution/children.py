@@ -1,0 +1,133 @@
+"""Child processes for plain `def` jobs: a thread cannot be killed, a process can.
+
+Each child carries out one run at a time and is kept for the next one. It leads a process group of
+its own, so that what a job has started ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from queue_worker.errors import ChildDied, JobFunctionError
+from queue_worker.execution.messages import CallRequest, read_answer, receive, send
+from queue_worker.settings import Settings
+
+_IDLE_CHILDREN = 4  # kept for later runs; more end when their run does
+
+
+class ChildProcesses:
+    """The children of one worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._idle: list[_Child] = []
+
+    async def call(self, request: CallRequest) -> None:
+        """Have a child call a job function; cancelling this kills the child.
+
+        Raises:
+            JobFunctionError: the function raised.
+            ChildDied: the child ended before it answered.
+        """
+        child = self._idle.pop() if self._idle else await _start_child(self._settings)
+        try:
+            await child.call(request)
+        except JobFunctionError:
+            self._keep(child)
+            raise
+        except ChildDied:
+            raise
+        except BaseException:
+            await child.kill(self._settings.cancel_grace)
+            raise
+        else:
+            self._keep(child)
+
+    async def close(self) -> None:
+        """End the idle children."""
+        idle, self._idle = self._idle, []
+        for child in idle:
+            await child.kill(self._settings.cancel_grace)
+
+    def _keep(self, child: _Child) -> None:
+        if len(self._idle) < _IDLE_CHILDREN:
+            self._idle.append(child)
+        else:
+            child.dismiss()
+
+
+class _Child:
+    """One child process and the socket to it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    async def call(self, request: CallRequest) -> None:
+        try:
+            await send(self._writer, request.as_message())
+            answer = await receive(self._reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._signal(signal.SIGKILL)  # what is left of its group
+            raise ChildDied(await self._process.wait()) from None
+        read_answer(answer)
+
+    async def kill(self, grace: float) -> None:
+        """End the whole process group: politely, then for good."""
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(grace):
+                await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+            self._writer.close()
+
+    def dismiss(self) -> None:
+        """Let it end by itself: it reads the end of its socket."""
+        self._writer.close()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+async def _start_child(settings: Settings) -> _Child:
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "queue_worker.execution.child",
+                str(theirs.fileno()),
+                str(os.getpid()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env=_environment(settings),
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+    except BaseException:
+        ours.close()  # a child that has started reads its end, and ends too
+        raise
+    return _Child(process, reader, writer)
+
+
+def _environment(settings: Settings) -> dict[str, Any]:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, **settings.as_environment(), "PYTHONPATH": path}

@@ -1,0 +1,67 @@
+"""What went wrong in a run, in a form that is safe to store: bounded, and never raising."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from queue_worker.errors import JobFunctionError
+
+MESSAGE_CHARACTERS = 2_000
+TRACEBACK_CHARACTERS = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error.
+
+    Attributes:
+        error_class: the name of its class, or the reason in one word.
+        message: its message, shortened.
+        traceback: the end of its traceback, or None.
+    """
+
+    error_class: str
+    message: str
+    traceback: str | None = None
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """The failure that an exception stands for."""
+    if isinstance(error, JobFunctionError):
+        trace = _shorten_from_left(error.traceback_text)
+        return Failure(error.error_class, shorten(str(error)), trace)
+    return Failure(
+        type(error).__name__, shorten(message_of(error)), _shorten_from_left(traceback_of(error))
+    )
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an exception, even if its __str__ raises."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001  whatever a foreign __str__ does
+        return f"<__str__ of this {type(error).__name__} raised {type(second).__name__}>"
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an exception as text, even if it cannot be formatted."""
+    try:
+        return "".join(traceback.format_exception(error, limit=-30))
+    except Exception as second:  # noqa: BLE001  whatever a foreign exception does
+        return f"<no traceback: {type(second).__name__}>"
+
+
+def shorten(text: str) -> str:
+    """Text that Postgres can store, at most MESSAGE_CHARACTERS long."""
+    if len(text) > MESSAGE_CHARACTERS:
+        text = f"{text[:MESSAGE_CHARACTERS]}… ({len(text):,} characters)"
+    return _storable(text)
+
+
+def _shorten_from_left(text: str) -> str:
+    return _storable(text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}")
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "�").encode(errors="replace").decode()

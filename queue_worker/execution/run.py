@@ -1,0 +1,102 @@
+"""The facts of a run: what was claimed, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from queue_worker.execution.failure import Failure
+from queue_worker.execution.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A row of the queue that this process may run.
+
+    Attributes:
+        claimed_at: when, by the database's clock.
+        received: `time.monotonic()` when the claim arrived here; never before `claimed_at`.
+        arguments: the JSON text of the arguments.
+    """
+
+    queue_job_id: int
+    attempt: int
+    job: str
+    queue: str
+    priority: int
+    lock_key: str | None
+    arguments: str
+    due_at: datetime | None
+    enqueued_at: datetime
+    enqueued_by: str
+    claimed_at: datetime
+    received: float
+
+    @property
+    def run_id(self) -> str:
+        """The run, as `<queue job id>.<attempt>`."""
+        return f"{self.queue_job_id}.{self.attempt}"
+
+    def moment(self, monotonic: float) -> datetime:
+        """A moment of this process on the database's clock, at the latest when it really was.
+
+        The claim reached us after the database had stamped it, so the intervals of two runs of
+        one lock key can't overlap, whatever the clocks of their hosts say.
+        """
+        return self.claimed_at + timedelta(seconds=monotonic - self.received)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRun:
+    """A run that is over, not yet written.
+
+    Attributes:
+        started: `time.monotonic()` when its function was about to be called.
+        finished: `time.monotonic()` when it was over.
+        failure: what went wrong; None if nothing did.
+        retry_wait: seconds until the next attempt; None if there is none.
+    """
+
+    claim: Claim
+    outcome: Outcome
+    started: float
+    finished: float
+    failure: Failure | None = None
+    retry_wait: float | None = None
+
+    @property
+    def job(self) -> str:
+        """The name of the job."""
+        return self.claim.job
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether somebody should hear of it."""
+        return self.outcome.is_failure
+
+    @property
+    def error_class(self) -> str | None:
+        """The class of the error, if there was one."""
+        return self.failure.error_class if self.failure else None
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it ran, in milliseconds."""
+        return (self.finished - self.started) * 1000
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a log line says of it; never its arguments."""
+        facts: dict[str, Any] = {
+            "run_id": self.claim.run_id,
+            "job": self.claim.job,
+            "queue": self.claim.queue,
+            "attempt": self.claim.attempt,
+            "duration_ms": round(self.duration_ms, 1),
+        }
+        if self.failure is not None:
+            facts |= {"error": self.failure.error_class, "error_message": self.failure.message}
+        if self.retry_wait is not None:
+            facts["retry_in_s"] = self.retry_wait
+        return facts

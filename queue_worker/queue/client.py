@@ -1,0 +1,201 @@
+"""Enqueue jobs from code: for the event loop, for blocking code, in the caller's transaction.
+
+Both clients are thin: what they write and how they read the answer stands in `requests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import psycopg
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from queue_worker.database import connection_arguments, describe_target
+from queue_worker.definitions import JobDefinition
+from queue_worker.queue.requests import (
+    EnqueueAnswer,
+    EnqueueOptions,
+    EnqueueRequest,
+    explain,
+    read_answers,
+    write_batch,
+)
+from queue_worker.queue.sqlalchemy import enqueue_statement, is_sqlalchemy
+from queue_worker.registry import JobRegistry
+from queue_worker.settings import Settings
+from queue_worker.statements import statement
+
+ArgsT = TypeVar("ArgsT")
+_NAME = "queue_worker client"
+
+
+class QueueClient:
+    """Enqueues from async code.
+
+    Usable as `async with QueueClient(registry, settings) as queue`; otherwise call `close` at the
+    end. Connects when it is first used without a `connection`.
+    """
+
+    def __init__(self, registry: JobRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+
+    async def enqueue(
+        self,
+        job: JobDefinition[ArgsT] | str,
+        args: ArgsT | None = None,
+        *,
+        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        **options: Unpack[EnqueueOptions],
+    ) -> EnqueueAnswer:
+        """Enqueue one job; EnqueueRequest says what each option means.
+
+        With `connection` (psycopg AsyncConnection, SQLAlchemy AsyncConnection or AsyncSession) it
+        happens in the caller's open transaction, and only if that one commits.
+
+        Raises:
+            UnknownJobError: the job is not in the registry.
+            ArgumentsError: arguments or options do not fit; nothing was written.
+            EnqueueError: the database refused it.
+            DatabaseUnreachable: no connection could be made.
+        """
+        request = EnqueueRequest(job=job, args=args, **options)
+        return (await self.enqueue_many([request], connection=connection))[0]
+
+    async def enqueue_many(
+        self,
+        requests: Sequence[EnqueueRequest[Any]],
+        *,
+        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+    ) -> list[EnqueueAnswer]:
+        """Enqueue many jobs in one statement; answers each in its place.
+
+        A job whose queueing lock already waits skips only itself. Arguments that do not fit
+        refuse the whole batch before anything is written.
+
+        Raises: as `enqueue`.
+        """
+        if not requests:
+            return []
+        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        if is_sqlalchemy(connection):
+            result = await connection.execute(enqueue_statement(), {"batch": batch})
+            return read_answers(result.all())
+        try:
+            if connection is not None:
+                return await _ask(connection, batch)
+            async with (await self._open_pool()).connection() as own:
+                return await _ask(own, batch)
+        except psycopg.Error as error:
+            raise explain(error, describe_target(self._settings.dsn)) from error
+
+    async def close(self) -> None:
+        """Close the connections; the client can be used again."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _open_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+        if self._pool is None:
+            self._pool = AsyncConnectionPool(**_pool_arguments(self._settings))
+            await self._pool.open()
+        return self._pool
+
+
+class SyncQueueClient:
+    """Enqueues from blocking code; otherwise as QueueClient."""
+
+    def __init__(self, registry: JobRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
+
+    def enqueue(
+        self,
+        job: JobDefinition[ArgsT] | str,
+        args: ArgsT | None = None,
+        *,
+        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        **options: Unpack[EnqueueOptions],
+    ) -> EnqueueAnswer:
+        """Enqueue one job; `connection` is psycopg's Connection, SQLAlchemy's or a Session.
+
+        Raises: as QueueClient.enqueue.
+        """
+        request = EnqueueRequest(job=job, args=args, **options)
+        return self.enqueue_many([request], connection=connection)[0]
+
+    def enqueue_many(
+        self,
+        requests: Sequence[EnqueueRequest[Any]],
+        *,
+        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+    ) -> list[EnqueueAnswer]:
+        """Enqueue many jobs in one statement; see QueueClient.enqueue_many."""
+        if not requests:
+            return []
+        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        if is_sqlalchemy(connection):
+            return read_answers(connection.execute(enqueue_statement(), {"batch": batch}).all())
+        try:
+            if connection is not None:
+                return _ask_sync(connection, batch)
+            with self._open_pool().connection() as own:
+                return _ask_sync(own, batch)
+        except psycopg.Error as error:
+            raise explain(error, describe_target(self._settings.dsn)) from error
+
+    def close(self) -> None:
+        """Close the connections; the client can be used again."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
+        if self._pool is None:
+            self._pool = ConnectionPool(**_pool_arguments(self._settings))
+            self._pool.open()
+        return self._pool
+
+
+def _pool_arguments(settings: Settings) -> dict[str, Any]:
+    return {
+        "conninfo": settings.dsn,
+        "kwargs": {"autocommit": True, **connection_arguments(_NAME, settings.connect_timeout)},
+        "min_size": 1,
+        "max_size": settings.client_pool_size,
+        "timeout": settings.connect_timeout,
+        "open": False,
+    }
+
+
+async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(statement("enqueue_jobs"), {"batch": batch})
+        return read_answers(await cursor.fetchall())
+
+
+def _ask_sync(connection: psycopg.Connection[Any], batch: str) -> list[EnqueueAnswer]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(statement("enqueue_jobs"), {"batch": batch})
+        return read_answers(cursor.fetchall())

@@ -1,0 +1,128 @@
+"""What is asked of the queue and what it answers: the part that all clients share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypedDict, TypeVar
+
+import psycopg
+
+from queue_worker.arguments import dump_arguments
+from queue_worker.definitions import LOCK_KEY_BYTES, JobDefinition
+from queue_worker.errors import ArgumentsError, DatabaseUnreachable, EnqueueError, QueueWorkerError
+from queue_worker.registry import JobRegistry
+
+ArgsT = TypeVar("ArgsT")
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """What one may say of a single enqueue; each is explained at EnqueueRequest."""
+
+    delay: timedelta | None
+    run_at: datetime | None
+    priority: int | None
+    lock_key: str | None
+    queueing_lock: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueueRequest(Generic[ArgsT]):
+    """One job to enqueue.
+
+    Attributes:
+        job: the definition, or its name.
+        args: an instance of the job's model, a mapping that fits it, or None.
+        delay: how long it must wait at least, by the database's clock.
+        run_at: the moment it must wait for; instead of `delay`.
+        priority: instead of the job's own; higher runs first.
+        lock_key: instead of the job's own.
+        queueing_lock: while a job with the same one waits, this one is not enqueued.
+    """
+
+    job: JobDefinition[ArgsT] | str
+    args: ArgsT | None = None
+    delay: timedelta | None = None
+    run_at: datetime | None = None
+    priority: int | None = None
+    lock_key: str | None = None
+    queueing_lock: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueAnswer:
+    """What came of one request.
+
+    Attributes:
+        queue_job_id: the job in the queue: the new one or, where `enqueued` is False, the one
+            that already waits (None where this transaction cannot see it).
+        enqueued: False if a job with the same queueing lock already waits.
+    """
+
+    queue_job_id: int | None
+    enqueued: bool
+
+
+def write_batch(
+    registry: JobRegistry, requests: Sequence[EnqueueRequest[Any]], max_bytes: int
+) -> str:
+    """The requests as the JSON that `queue_worker.enqueue_jobs` takes; all are good, or none is.
+
+    Raises:
+        UnknownJobError: a name is not in the registry.
+        ArgumentsError: arguments or options of one do not fit; names its position if several.
+    """
+    return f"[{','.join(_write(registry, r, max_bytes) for r in requests)}]"
+
+
+def read_answers(rows: Sequence[Sequence[Any]]) -> list[EnqueueAnswer]:
+    """The rows of `queue_worker.enqueue_jobs`, in the order of the requests."""
+    return [EnqueueAnswer(queue_job_id, enqueued) for _, queue_job_id, enqueued in rows]
+
+
+def explain(error: psycopg.Error, target: str) -> QueueWorkerError:
+    """What a failed enqueue means; never repeats the database's detail, which quotes values."""
+    if isinstance(error, psycopg.errors.UndefinedFunction | psycopg.errors.InvalidSchemaName):
+        return EnqueueError("The database has no queue yet. Run `queue-worker migrate`.")
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return DatabaseUnreachable(target, "the connection broke while enqueueing")
+    problem = error.diag.message_primary or type(error).__name__
+    return EnqueueError(
+        f"The database refused the job: {problem}. Nothing was enqueued; remove the cause and "
+        "enqueue again."
+    )
+
+
+def _write(registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int) -> str:
+    job = registry.get(request.job if isinstance(request.job, str) else request.job.name)
+    _check_options(job, request)
+    options = {
+        "job": job.name,
+        "queue": job.queue,
+        "priority": job.priority if request.priority is None else request.priority,
+        "lock_key": request.lock_key or job.lock_key,
+        "queueing_lock": request.queueing_lock,
+        "delay": request.delay.total_seconds() if request.delay else None,
+        "run_at": request.run_at.isoformat() if request.run_at else None,
+    }
+    arguments = dump_arguments(job, request.args, max_bytes)
+    return f'{json.dumps(options)[:-1]}, "args": {arguments}}}'
+
+
+def _check_options(job: JobDefinition[Any], request: EnqueueRequest[Any]) -> None:
+    def refuse(problem: str, remedy: str) -> None:
+        raise ArgumentsError(job.name, [problem], remedy)
+
+    if request.delay and request.run_at:
+        refuse("delay and run_at exclude each other", "Give one of the two.")
+    if request.run_at and request.run_at.tzinfo is None:
+        refuse("run_at has no time zone", "Give an aware datetime, such as datetime.now(UTC).")
+    if request.priority is not None and abs(request.priority) >= 2**31:
+        refuse("priority is out of range", "Stay within 32 bits.")
+    for name, key in (("lock_key", request.lock_key), ("queueing_lock", request.queueing_lock)):
+        if key is not None and not 0 < len(key.encode(errors="replace")) <= LOCK_KEY_BYTES:
+            refuse(f"{name} is not 1 to {LOCK_KEY_BYTES} bytes long", "Choose a shorter key.")
+        if key is not None and "\0" in key:
+            refuse(f"{name} holds a NUL character", "Remove it: Postgres cannot store it.")

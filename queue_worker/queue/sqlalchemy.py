@@ -1,0 +1,24 @@
+"""Enqueue in SQLAlchemy's transactions: connections and sessions, sync and async, any driver."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from queue_worker.statements import statement
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+
+def is_sqlalchemy(connection: object) -> bool:
+    """Whether it is one of SQLAlchemy's connections or sessions, without importing SQLAlchemy."""
+    return any(base.__module__.startswith("sqlalchemy.") for base in type(connection).__mro__)
+
+
+@cache
+def enqueue_statement() -> sqlalchemy.TextClause:
+    """The enqueue statement with SQLAlchemy's own placeholder, so that any driver takes it."""
+    import sqlalchemy  # noqa: PLC0415  an optional library, loaded where it is used
+
+    return sqlalchemy.text(statement("enqueue_jobs").replace("%(batch)s", ":batch"))

@@ -1,0 +1,76 @@
+"""One connection for one purpose: opened when it is needed, and again after it broke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from queue_worker.database import connect_async, describe_target
+from queue_worker.errors import DatabaseUnreachable
+from queue_worker.statements import statement
+
+Rows = list[tuple[Any, ...]]
+
+
+class Session:
+    """Runs the statements of `sql/queries` one after the other, each within a time limit."""
+
+    def __init__(
+        self, dsn: str, *, name: str, connect_timeout: float, time_limit: float = 30.0
+    ) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._connect_timeout = connect_timeout
+        self._time_limit = time_limit
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, name: str, parameters: Mapping[str, Any]) -> Rows:
+        """The rows of `sql/queries/<name>.sql`, or none where it returns none.
+
+        Raises:
+            DatabaseUnreachable: there is no connection, it broke, or the time limit has passed;
+                whether the statement took effect is unknown. The next call connects anew.
+            psycopg.Error: the statement itself failed.
+        """
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._time_limit):
+                    cursor = await (await self._open()).execute(statement(name), parameters)
+                    return await cursor.fetchall() if cursor.description else []
+            except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if isinstance(error, psycopg.OperationalError) and self.is_open:
+                    raise  # the server answered: a lock or statement timeout, say
+                await self._discard()
+                problem = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+                raise DatabaseUnreachable(describe_target(self._dsn), problem.strip()) from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that is not known to be broken."""
+        return self._connection is not None and not self._connection.closed
+
+    @property
+    def backend_pid(self) -> int | None:
+        """The server process of the connection, if there is one."""
+        return self._connection.info.backend_pid if self._connection and self.is_open else None
+
+    async def aclose(self) -> None:
+        """Close the connection; a later call opens another."""
+        async with self._turn:
+            await self._discard()
+
+    async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect_async(
+                self._dsn, name=self._name, connect_timeout=self._connect_timeout
+            )
+        return self._connection
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

@@ -1,0 +1,51 @@
+"""Try again until the database is back: ever more slowly, and never all workers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import psycopg
+import structlog
+
+from queue_worker.errors import DatabaseUnreachable
+
+T = TypeVar("T")
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+FIRST_WAIT = 0.1  # seconds
+LONGEST_WAIT = 5.0
+
+# What passes by itself: an outage, or a lock that somebody else held for too long.
+PASSING = (
+    DatabaseUnreachable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.InsufficientResources,
+    psycopg.errors.OperatorIntervention,
+)
+
+
+async def persist(what: str, operation: Callable[[], Awaitable[T]]) -> T:
+    """The result of `operation`, tried again for as long as the database is unavailable.
+
+    Args:
+        what: what is being tried, for the log.
+        operation: safe to be tried again after it failed half-way.
+    """
+    wait = FIRST_WAIT
+    while True:
+        try:
+            result = await operation()
+        except PASSING as error:
+            log.warning("database.unavailable", doing=what, error=str(error).strip(), retry_in_s=wait)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(wait * 2, LONGEST_WAIT)
+        else:
+            if wait > FIRST_WAIT:
+                log.info("database.available", doing=what)
+            return result

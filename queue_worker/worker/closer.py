@@ -1,0 +1,74 @@
+"""Close runs, as many as have ended at a time.
+
+The first one goes out at once; those that end while its statement is under way go together in the
+next. A run counts as ended only when its statement has committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from queue_worker.execution.failure import Failure
+from queue_worker.execution.outcome import Outcome
+from queue_worker.execution.run import EndedRun
+from queue_worker.queue.manager import RunManager
+from queue_worker.session import Session
+from queue_worker.worker.backoff import persist
+
+LARGEST_BATCH = 500
+
+
+class Closer:
+    """Writes the ends of the runs of one worker."""
+
+    def __init__(
+        self,
+        manager: RunManager,
+        session: Session,
+        worker_id: int,
+        on_closed: Callable[[EndedRun], None],
+    ) -> None:
+        self._manager = manager
+        self._session = session
+        self._worker_id = worker_id
+        self._on_closed = on_closed
+        self._ended: list[EndedRun] = []
+        self._news = asyncio.Event()
+
+    def close(self, ended: EndedRun) -> None:
+        """Have this run written; `on_closed` hears of it when that is committed."""
+        self._ended.append(ended)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write what has ended, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._ended:
+                batch, self._ended = self._ended[:LARGEST_BATCH], self._ended[LARGEST_BATCH:]
+                for closed in await self._write(batch):
+                    self._on_closed(closed)
+
+    async def _write(self, batch: Sequence[EndedRun]) -> list[EndedRun]:
+        refused = await persist(
+            "closing runs",
+            lambda: self._manager.close_runs(
+                self._session, worker_id=self._worker_id, ended=batch
+            ),
+        )
+        lost = {ended.claim.run_id for ended in refused}
+        return [_as_lost(ended) if ended.claim.run_id in lost else ended for ended in batch]
+
+
+def _as_lost(ended: EndedRun) -> EndedRun:
+    return replace(
+        ended,
+        outcome=Outcome.LOST,
+        failure=Failure(
+            "ClaimLost", f"ended {ended.outcome}, but its claim was gone: nothing was kept"
+        ),
+        retry_wait=None,
+    )

@@ -1,0 +1,57 @@
+"""Listen for notifications. One is a hint to look, never a fact: any role may send one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import psycopg
+import structlog
+from psycopg import sql
+
+from queue_worker.database import connect_async
+from queue_worker.errors import DatabaseUnreachable
+from queue_worker.settings import Settings
+from queue_worker.worker.backoff import persist
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+_ANY_QUEUE = "procrastinate_any_queue_v1"
+_ONE_QUEUE = "procrastinate_queue_v1#"
+_PING_INTERVAL = 10.0  # seconds; a connection that is half open is found out by using it
+
+
+class Listener:
+    """Calls `on_hint` whenever something may have happened in the queues."""
+
+    def __init__(
+        self, settings: Settings, queues: Sequence[str], on_hint: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._channels = [_ONE_QUEUE + queue for queue in queues] or [_ANY_QUEUE]
+        self._on_hint = on_hint
+
+    async def run(self) -> None:
+        """Listen until cancelled; connects again whenever the connection breaks."""
+        while True:
+            await persist("listening", self._listen)
+
+    async def _listen(self) -> None:
+        connection = await connect_async(
+            self._settings.direct_dsn,
+            name="queue_worker listener",
+            connect_timeout=self._settings.connect_timeout,
+        )
+        try:
+            for channel in self._channels:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self._on_hint()  # for what was said while nobody listened
+            while True:
+                async for _ in connection.notifies(timeout=_PING_INTERVAL, stop_after=1):
+                    self._on_hint()
+                async with asyncio.timeout(_PING_INTERVAL):
+                    await connection.execute("SELECT 1")
+        except (psycopg.OperationalError, TimeoutError) as error:
+            raise DatabaseUnreachable("the listener's connection", str(error)) from error
+        finally:
+            await connection.close()

@@ -1,0 +1,145 @@
+"""The worker process, from its start to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import structlog
+
+from queue_worker.execution.run import EndedRun
+from queue_worker.registry import JobRegistry
+from queue_worker.session import Session
+from queue_worker.settings import Settings
+from queue_worker.worker.claimer import Claimer
+from queue_worker.worker.listener import Listener
+from queue_worker.worker.scheduler import Scheduler
+from queue_worker.worker.station import Station
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+EXIT_STOPPED = 0
+EXIT_FAILED = 70  # EX_SOFTWARE
+
+
+class Worker:
+    """Serves queues until it is asked to stop, or can't go on.
+
+    The first SIGTERM or SIGINT drains: nothing more is claimed and what runs may end. A second
+    one, or the drain timeout, cancels what still runs.
+    """
+
+    def __init__(self, registry: JobRegistry, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._hurrying = asyncio.Event()
+        self._failure: str | None = None
+        self._station = Station(
+            registry, settings, on_closed=self._on_closed, on_disowned=self._on_disowned
+        )
+        self._claimer = Claimer(self._station, settings.queues, settings.concurrency)
+        self._registry = registry
+
+    async def run(self) -> int:
+        """Work until stopped; returns the exit code: 0 only after a requested stop.
+
+        Raises:
+            DatabaseUnreachable: the database did not answer at the start.
+        """
+        await self._station.open("worker", self._settings.queues, self._settings.concurrency)
+        log.info("worker.started", **self._facts())
+        with self._signals():
+            loops = self._start_loops()
+            await self._wait_for_end(loops | self._station.loops)
+            for task in loops:
+                task.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._drain()
+        await self._station.close("failed" if self._failure else "stopped")
+        if self._failure:
+            log.error("worker.failed", reason=self._failure, worker_id=self._station.worker_id)
+            return EXIT_FAILED
+        log.info("worker.stopped", worker_id=self._station.worker_id)
+        return EXIT_STOPPED
+
+    def stop(self) -> None:
+        """Ask it to stop; asked again, it hurries."""
+        if self._stopping.is_set():
+            self._hurrying.set()
+        self._stopping.set()
+
+    def _start_loops(self) -> set[asyncio.Task[None]]:
+        ticks = Session(
+            self._settings.dsn,
+            name="queue_worker scheduler",
+            connect_timeout=self._settings.connect_timeout,
+        )
+        scheduler = Scheduler(self._registry, ticks, self._station.worker_id)
+        listener = Listener(self._settings, self._settings.queues, self._claimer.hint)
+
+        async def schedule() -> None:
+            async with contextlib.aclosing(ticks):
+                await scheduler.run()
+
+        loops = {
+            asyncio.create_task(self._claimer.run(), name="claimer"),
+            asyncio.create_task(listener.run(), name="listener"),
+        }
+        if scheduler.has_jobs:
+            loops.add(asyncio.create_task(schedule(), name="scheduler"))
+        return loops
+
+    async def _wait_for_end(self, loops: set[asyncio.Task[None]]) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done - {stopping}:
+            self._fail(f"the {task.get_name()} ended: {task.exception()!r}")
+
+    async def _drain(self) -> None:
+        log.info("worker.draining", runs=self._station.occupied)
+        closed = asyncio.create_task(self._station.wait_until_closed())
+        hurried = asyncio.create_task(self._hurrying.wait())
+        await asyncio.wait(
+            {closed, hurried},
+            timeout=self._settings.drain_timeout,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        hurried.cancel()
+        if not closed.done():
+            self._station.cancel_all("the worker was stopped before the run had ended")
+        await closed
+
+    def _on_closed(self, _: EndedRun) -> None:
+        self._claimer.hint()
+
+    def _on_disowned(self) -> None:
+        self._fail("the database says that this worker is not alive any more")
+        self._station.cancel_all("the worker was declared dead")
+        self._stopping.set()
+
+    def _fail(self, reason: str) -> None:
+        self._failure = self._failure or reason
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "worker_id": self._station.worker_id,
+            "jobs": len(self._registry),
+            "queues": list(self._settings.queues) or "all",
+            "concurrency": self._settings.concurrency,
+            "dry_run": self._settings.dry_run,
+        }

@@ -1,0 +1,40 @@
+-- One statement for one job or for thousands. Ids are drawn before the insert, so that each item
+-- gets its own answer; a clash of queueing locks skips that item alone.
+CREATE OR REPLACE FUNCTION queue_worker.enqueue_jobs(batch jsonb)
+    RETURNS TABLE (item integer, queue_job_id bigint, enqueued boolean)
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT row_number() OVER ()::integer AS item,
+               nextval('procrastinate_jobs_id_seq') AS id,
+               w.*
+          FROM jsonb_to_recordset(batch) AS w (
+               job text, queue text, priority integer, lock_key text, queueing_lock text,
+               args jsonb, delay double precision, run_at timestamptz, due_at timestamptz)
+    ), inserted AS (
+        INSERT INTO procrastinate_jobs (
+               id, task_name, queue_name, priority, lock, queueing_lock, args,
+               scheduled_at, queue_worker_due_at)
+        SELECT w.id, w.job, w.queue, w.priority, w.lock_key, w.queueing_lock, w.args,
+               coalesce(w.run_at, clock_timestamp() + make_interval(secs => w.delay)), w.due_at
+          FROM wanted AS w
+         ORDER BY w.item
+            ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+        RETURNING procrastinate_jobs.id
+    )
+    SELECT w.item,
+           CASE WHEN i.id IS NULL
+                THEN (SELECT waiting.id FROM procrastinate_jobs AS waiting
+                       WHERE waiting.queueing_lock = w.queueing_lock AND waiting.status = 'todo')
+                ELSE i.id END,
+           i.id IS NOT NULL
+      FROM wanted AS w
+      LEFT JOIN inserted AS i ON i.id = w.id
+     ORDER BY w.item;
+END;
+$$;
+
+COMMENT ON FUNCTION queue_worker.enqueue_jobs(jsonb) IS
+    'Enqueue an array of jobs in the caller''s transaction; answers each by its position. Not enqueued means that the job of that queueing lock still waits (its id, where this transaction can see it). Used by the clients: for psql there is queue_worker.enqueue().';

@@ -1,0 +1,1 @@
+SELECT pg_try_advisory_lock(hashtextextended('queue_worker.lock.' || %(lock_key)s, 0))
