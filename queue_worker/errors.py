@@ -19,6 +19,7 @@
     │       ├── MigrationChanged   an applied file has other content now
     │       └── MigrationFailed    a file raised; it was rolled back whole
     └── ContentError               the content pipeline refused a step
+        └── GeneratorMissing       no content generator is configured
 
 `exit_code` is what the command line exits with (sysexits.h where one fits).
 """
@@ -244,3 +245,15 @@ class ContentError(QueueWorkerError):
     """The content pipeline refused a step, or cannot carry it out."""
 
     exit_code = 65
+
+
+class GeneratorMissing(ContentError):  # noqa: N818  a state, not a mishap
+    """Contents wait to be regenerated, but no generator is configured."""
+
+    exit_code = 78
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Contents wait to be regenerated, but no generator is configured. "
+            "Set CONTENT_GENERATOR to one, such as myapp.writing:generate."
+        )

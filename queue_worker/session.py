@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -13,6 +15,7 @@ from queue_worker.errors import DatabaseUnreachable
 from queue_worker.statements import statement
 
 Rows = list[tuple[Any, ...]]
+Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Rows]]
 
 
 class Session:
@@ -36,17 +39,17 @@ class Session:
                 whether the statement took effect is unknown. The next call connects anew.
             psycopg.Error: the statement itself failed.
         """
-        async with self._turn:
-            try:
-                async with asyncio.timeout(self._time_limit):
-                    cursor = await (await self._open()).execute(statement(name), parameters)
-                    return await cursor.fetchall() if cursor.description else []
-            except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if isinstance(error, psycopg.OperationalError) and self.is_open:
-                    raise  # the server answered: a lock or statement timeout, say
-                await self._discard()
-                problem = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-                raise DatabaseUnreachable(describe_target(self._dsn), problem.strip()) from error
+        async with self._turn, self._guarded() as connection:
+            return await _fetch(connection, name, parameters)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Fetch]:
+        """Several statements that take effect together, or not at all if the block raises.
+
+        Raises: as `fetch`.
+        """
+        async with self._turn, self._guarded() as connection, connection.transaction():
+            yield functools.partial(_fetch, connection)
 
     @property
     def is_open(self) -> bool:
@@ -63,6 +66,18 @@ class Session:
         async with self._turn:
             await self._discard()
 
+    @contextlib.asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
+        try:
+            async with asyncio.timeout(self._time_limit):
+                yield await self._open()
+        except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if isinstance(error, psycopg.OperationalError) and self.is_open:
+                raise  # the server answered: a lock or statement timeout, say
+            await self._discard()
+            problem = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            raise DatabaseUnreachable(describe_target(self._dsn), problem.strip()) from error
+
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = await connect_async(
@@ -74,3 +89,10 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+async def _fetch(
+    connection: psycopg.AsyncConnection[tuple[Any, ...]], name: str, parameters: Mapping[str, Any]
+) -> Rows:
+    cursor = await connection.execute(statement(name), parameters)
+    return await cursor.fetchall() if cursor.description else []

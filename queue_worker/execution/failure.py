@@ -60,7 +60,9 @@ def shorten(text: str) -> str:
 
 
 def _shorten_from_left(text: str) -> str:
-    return _storable(text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}")
+    return _storable(
+        text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}"
+    )
 
 
 def _storable(text: str) -> str:

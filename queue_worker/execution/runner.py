@@ -37,7 +37,12 @@ class _Execution:
 
 
 class Runner:
-    """Carries out runs for one process."""
+    """Carries out runs for one process.
+
+    Args:
+        returns_held: whether a run on demand whose lock key is held is refused, to be returned to
+            the queue; otherwise it ends `skipped`, as a scheduled one does.
+    """
 
     def __init__(
         self,
@@ -46,12 +51,15 @@ class Runner:
         locks: LockSession,
         children: ChildProcesses,
         observer: RunObserver,
+        *,
+        returns_held: bool,
     ) -> None:
         self._registry = registry
         self._settings = settings
         self._locks = locks
         self._children = children
         self._observer = observer
+        self._returns_held = returns_held
         self._executions: dict[str, _Execution] = {}
 
     async def carry_out(self, claim: Claim) -> EndedRun:
@@ -72,7 +80,7 @@ class Runner:
             if claim.lock_key is not None:
                 await self._locks.hold(claim.lock_key)
         except LockHeld as held:
-            if claim.due_at is None:
+            if self._returns_held and claim.due_at is None:
                 raise
             return self._end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
         try:

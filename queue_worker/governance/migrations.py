@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, LiteralString, cast
+from typing import Any, Literal, LiteralString
 
 import psycopg
 
@@ -35,7 +35,7 @@ class Migration:
     """One SQL file, and how it comes into the ledger."""
 
     name: str
-    text: str
+    text: LiteralString
     how: How = "applied"
 
     @property
@@ -132,7 +132,7 @@ def _apply(connection: Connection, migration: Migration) -> None:
     try:
         with connection.transaction():
             if migration.how == "applied":
-                connection.execute(cast("LiteralString", migration.text))
+                connection.execute(migration.text)
             connection.execute(
                 statement("record_migration"),
                 {

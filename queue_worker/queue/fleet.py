@@ -11,8 +11,8 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from queue_worker.definitions import JobDefinition
-from queue_worker.session import Session
 from queue_worker.registry import JobRegistry
+from queue_worker.session import Session
 
 WorkerKind = Literal["worker", "inline"]
 
@@ -42,9 +42,7 @@ async def register_worker(
     return worker_id
 
 
-async def end_worker(
-    session: Session, worker_id: int, how: Literal["stopped", "failed"]
-) -> None:
+async def end_worker(session: Session, worker_id: int, how: Literal["stopped", "failed"]) -> None:
     """Say that this process has ended, and how."""
     await session.fetch("end_worker", {"worker_id": worker_id, "how": how})
 

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from procrastinate.connector import BaseConnector
 from procrastinate.manager import JobManager
 
+from queue_worker.definitions import JobDefinition
+from queue_worker.errors import LockHeld
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.session import Session
 
 
-
 class RunManager(JobManager):
     """Procrastinate's job manager, and beside it the claim and the close of our own worker."""
-
-    def __init__(self, connector: BaseConnector) -> None:
-        super().__init__(connector)
 
     async def claim_runs(
         self,
@@ -29,7 +26,6 @@ class RunManager(JobManager):
         jobs: Sequence[str],
         queues: Sequence[str] | None,
         free: int,
-        queue_job_id: int | None = None,
     ) -> list[Claim]:
         """Claim up to `free` waiting jobs, in the order they are to start.
 
@@ -39,7 +35,6 @@ class RunManager(JobManager):
             jobs: the names this worker knows; others stay for one that knows them.
             queues: the queues it serves; None for all.
             free: how many runs it can start at once.
-            queue_job_id: only this one.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
@@ -49,16 +44,41 @@ class RunManager(JobManager):
             "jobs": list(jobs),
             "queues": list(queues) if queues else None,
             "free": free,
-            "queue_job_id": queue_job_id,
+            "queue_job_id": None,
         }
         while True:
             try:
                 rows = await session.fetch("claim_runs", parameters)
             except psycopg.errors.UniqueViolation:
                 continue  # another worker has just claimed for the same lock: look again
-            received = time.monotonic()
-            claims = [_as_claim(row, received) for row in rows]
-            return sorted(claims, key=lambda claim: (-claim.priority, claim.queue_job_id))
+            return _as_claims(rows)
+
+    async def enqueue_and_claim(
+        self, session: Session, *, worker_id: int, job: JobDefinition[Any], batch: str
+    ) -> Claim:
+        """Put one job into the queue and claim it at once, unseen by other workers.
+
+        Args:
+            session: where to run the statements.
+            worker_id: who claims.
+            job: the job.
+            batch: the request, as `write_batch` writes it.
+
+        Raises:
+            LockHeld: its lock key is held; nothing was enqueued.
+            DatabaseUnreachable: the database does not answer.
+        """
+        parameters = {"worker_id": worker_id, "jobs": [job.name], "queues": None, "free": 1}
+        try:
+            async with session.transaction() as fetch:
+                ((_, queue_job_id, _),) = await fetch("enqueue_jobs", {"batch": batch})
+                rows = await fetch("claim_runs", parameters | {"queue_job_id": queue_job_id})
+                if not rows:
+                    holder = await fetch("read_lock_holder", {"lock_key": job.lock_key})
+                    raise LockHeld(str(job.lock_key), holder[0][0])
+                return _as_claims(rows)[0]
+        except psycopg.errors.UniqueViolation:
+            raise LockHeld(str(job.lock_key), "a run that has just begun") from None
 
     async def close_runs(
         self, session: Session, *, worker_id: int, ended: Sequence[EndedRun]
@@ -72,9 +92,7 @@ class RunManager(JobManager):
         Raises:
             DatabaseUnreachable: the database does not answer; sending it again is safe.
         """
-        rows = await session.fetch(
-            "close_runs", {"worker_id": worker_id, **_as_columns(ended)}
-        )
+        rows = await session.fetch("close_runs", {"worker_id": worker_id, **_as_columns(ended)})
         refused = {(queue_job_id, attempt) for queue_job_id, attempt in rows}
         return [e for e in ended if (e.claim.queue_job_id, e.claim.attempt) in refused]
 
@@ -94,6 +112,12 @@ class RunManager(JobManager):
                 "wait": wait,
             },
         )
+
+
+def _as_claims(rows: Sequence[Sequence[Any]]) -> list[Claim]:
+    received = time.monotonic()
+    claims = [_as_claim(row, received) for row in rows]
+    return sorted(claims, key=lambda claim: (-claim.priority, claim.queue_job_id))
 
 
 def _as_claim(row: Sequence[Any], received: float) -> Claim:

@@ -42,7 +42,9 @@ async def persist(what: str, operation: Callable[[], Awaitable[T]]) -> T:
         try:
             result = await operation()
         except PASSING as error:
-            log.warning("database.unavailable", doing=what, error=str(error).strip(), retry_in_s=wait)
+            log.warning(
+                "database.unavailable", doing=what, error=str(error).strip(), retry_in_s=wait
+            )
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(wait * 2, LONGEST_WAIT)
         else:

@@ -55,9 +55,7 @@ class Closer:
     async def _write(self, batch: Sequence[EndedRun]) -> list[EndedRun]:
         refused = await persist(
             "closing runs",
-            lambda: self._manager.close_runs(
-                self._session, worker_id=self._worker_id, ended=batch
-            ),
+            lambda: self._manager.close_runs(self._session, worker_id=self._worker_id, ended=batch),
         )
         lost = {ended.claim.run_id for ended in refused}
         return [_as_lost(ended) if ended.claim.run_id in lost else ended for ended in batch]

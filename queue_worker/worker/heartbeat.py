@@ -24,7 +24,7 @@ class Heartbeat:
     `on_disowned` is called from the thread when the database says that this worker is not alive.
     """
 
-    def __init__(self, settings: Settings, worker_id: int, on_disowned: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, worker_id: int, on_disowned: Callable[[], object]) -> None:
         self._settings = settings
         self._worker_id = worker_id
         self._on_disowned = on_disowned

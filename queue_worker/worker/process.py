@@ -48,7 +48,7 @@ class Worker:
         Raises:
             DatabaseUnreachable: the database did not answer at the start.
         """
-        await self._station.open("worker", self._settings.queues, self._settings.concurrency)
+        await self._station.open(self._settings.queues, self._settings.concurrency)
         log.info("worker.started", **self._facts())
         with self._signals():
             loops = self._start_loops()

@@ -1,5 +1,7 @@
-"""Fire the ticks of schedules. The database's clock decides what is due, and its ledger of ticks
-decides who fires it: every worker runs this loop, and each tick is decided once."""
+"""Fire the ticks of schedules: every worker runs this loop, and each tick is decided once.
+
+The database's clock decides what is due, and its ledger of ticks decides who fires it.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class Scheduler:
             due = deque(ticks_between(job.schedule, decided_until, now), MOST_MISSED)
             if due:
                 await self._fire(job, due.pop(), list(due), now)
-            upcoming = next(ticks_between(job.schedule, now, datetime.max.replace(tzinfo=now.tzinfo)), None)
+            upcoming = next(
+                ticks_between(job.schedule, now, datetime.max.replace(tzinfo=now.tzinfo)), None
+            )
             if upcoming is not None:
                 waits.append((upcoming - now).total_seconds())
         return min(waits)
@@ -76,5 +80,7 @@ class Scheduler:
                 "worker_id": self._worker_id,
             },
         )
-        if rows[0][0] != "decided":
-            log.info(f"tick.{rows[0][0]}", job=job.name, due_at=due_at.isoformat(), missed=len(missed))
+        decision: str = rows[0][0]
+        if decision != "decided":
+            event = f"tick.{decision}"
+            log.info(event, job=job.name, due_at=due_at.isoformat(), missed=len(missed))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import structlog
@@ -33,12 +33,6 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 RETURN_WAIT = 1.0  # seconds before a run whose lock key was held is due again
 
 
-@dataclass(slots=True)
-class _Started:
-    claim: Claim
-    task: asyncio.Task[None]
-
-
 class Station:
     """Carries out claimed runs and writes how they ended.
 
@@ -47,6 +41,7 @@ class Station:
         settings: its settings.
         on_closed: told of every run once its end is committed.
         on_disowned: told once if the database says that this process is not alive any more.
+        kind: a worker, or a process for a single inline run.
     """
 
     def __init__(
@@ -56,24 +51,33 @@ class Station:
         *,
         on_closed: Callable[[EndedRun], None],
         on_disowned: Callable[[], None],
+        kind: WorkerKind = "worker",
     ) -> None:
         self.registry = registry
         self.settings = settings
         self.metrics = JobMetrics()
         self.manager: RunManager = build_app(registry, settings).job_manager  # type: ignore[assignment]  # set there
+        self._kind: WorkerKind = kind
         self._on_closed = on_closed
         self._on_disowned = on_disowned
         self._observer = RunObserver(self.metrics)
-        self._started: dict[str, _Started] = {}
+        self._started: dict[str, asyncio.Task[bool]] = {}
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self.claims = self._session("claims", settings.dsn)
         self._closes = self._session("closes", settings.dsn)
         self._locks = LockSession(self._session("locks", settings.direct_dsn), self._lose_lock)
         self._children = ChildProcesses(settings)
-        self._runner = Runner(registry, settings, self._locks, self._children, self._observer)
+        self._runner = Runner(
+            registry,
+            settings,
+            self._locks,
+            self._children,
+            self._observer,
+            returns_held=kind == "worker",
+        )
 
-    async def open(self, kind: WorkerKind, queues: Sequence[str], concurrency: int) -> None:
+    async def open(self, queues: Sequence[str], concurrency: int) -> None:
         """Register this process and begin its heartbeat.
 
         Raises:
@@ -81,14 +85,14 @@ class Station:
         """
         await publish_jobs(self.claims, self.registry)
         self.worker_id = await register_worker(
-            self.claims, self.registry, kind=kind, queues=queues, concurrency=concurrency
+            self.claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )
         await self._locks.open(self.worker_id)
         loop = asyncio.get_running_loop()
         self._heartbeat = Heartbeat(
             self.settings,
             self.worker_id,
-            lambda: loop.call_soon_threadsafe(self._on_disowned) and None,
+            functools.partial(loop.call_soon_threadsafe, self._on_disowned),
         )
         self._heartbeat.start()
         self._closer = Closer(self.manager, self._closes, self.worker_id, self._forget)
@@ -97,11 +101,12 @@ class Station:
             asyncio.create_task(self._locks.watch(), name="lock session"),
         }
 
-    def start(self, claim: Claim) -> None:
-        """Carry out a claimed run in the background."""
+    def start(self, claim: Claim) -> asyncio.Task[bool]:
+        """Carry out a claimed run in the background; the task says whether it was, or returned."""
         self._all_closed.clear()
         task = asyncio.create_task(self._carry_out(claim), name=claim.run_id)
-        self._started[claim.run_id] = _Started(claim, task)
+        self._started[claim.run_id] = task
+        return task
 
     @property
     def occupied(self) -> int:
@@ -131,9 +136,9 @@ class Station:
         for session in (self.claims, self._closes, self._locks):
             await session.aclose()
 
-    async def _carry_out(self, claim: Claim) -> None:
+    async def _carry_out(self, claim: Claim) -> bool:
         try:
-            self._closer.close(await self._runner.carry_out(claim))
+            ended = await self._runner.carry_out(claim)
         except (LockHeld, DatabaseUnreachable) as obstacle:
             log.info("job.returned", run_id=claim.run_id, job=claim.job, reason=str(obstacle))
             await persist(
@@ -143,6 +148,9 @@ class Station:
                 ),
             )
             self._leave(claim)
+            return False
+        self._closer.close(ended)
+        return True
 
     def _forget(self, ended: EndedRun) -> None:
         self._observer.ended(ended)

@@ -1,7 +1,7 @@
 -- Procrastinate's rules, a batch at a time: highest priority first, then the oldest; not before
 -- its time; of one lock at most one at a time, and in that order. Two differences: a job that is
 -- not due yet does not hold back those behind it, and jobs that this worker doesn't know are left
--- for one that does.
+-- for one that does. A job that is asked for by its id (an inline run) does not wait its turn.
 WITH candidate AS (
     SELECT waiting.id
     FROM procrastinate_jobs AS waiting
@@ -16,7 +16,8 @@ WITH candidate AS (
         )
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs AS earlier
-            WHERE earlier.lock = waiting.lock
+            WHERE %(queue_job_id)s::bigint IS NULL
+                AND earlier.lock = waiting.lock
                 AND earlier.status = 'todo'
                 AND (earlier.scheduled_at IS NULL OR earlier.scheduled_at <= now())
                 AND (

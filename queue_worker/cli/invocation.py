@@ -1,0 +1,80 @@
+"""What every command needs: settings, the registry, a database that is ready."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from queue_worker.database import connect
+from queue_worker.errors import ArgumentsError
+from queue_worker.governance.migrations import check_migrations
+from queue_worker.registry import JobRegistry, load_registry
+from queue_worker.settings import Settings, load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of the command.
+
+    Attributes:
+        app: the registry that was named on the command line, if any.
+    """
+
+    app: str | None
+
+    def settings(self, **overrides: object) -> Settings:
+        """The settings; what the command line says wins.
+
+        Raises:
+            SettingsError: a variable is missing or malformed.
+        """
+        return load_settings(app=self.app, **overrides)
+
+    def registry(self, settings: Settings) -> JobRegistry:
+        """The registry of this call.
+
+        Raises:
+            RegistryError: it cannot be loaded, or is empty.
+        """
+        return load_registry(settings.app)
+
+
+@contextmanager
+def ready_database(settings: Settings) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection to a database that is at the level of this version.
+
+    Raises:
+        DatabaseUnreachable: the server does not answer.
+        MigrationError: the database is not at this level.
+    """
+    with connect(
+        settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
+    ) as connection:
+        check_migrations(connection)
+        yield connection
+
+
+def parse_arguments(job: str, text: str | None) -> dict[str, Any] | None:
+    """The arguments that were given as JSON on the command line.
+
+    Raises:
+        ArgumentsError: they are no JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        problem = f"they are no JSON ({error})"
+        raise ArgumentsError(job, [problem], """Give an object, such as '{"id": 1}'.""") from None
+    if not isinstance(found, dict):
+        raise ArgumentsError(job, ["they are no object"], """Give one, such as '{"id": 1}'.""")
+    return found

@@ -1,0 +1,49 @@
+"""`queue-worker migrate`: bring the database to the level of this version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from queue_worker.cli.invocation import AsJson, Invocation
+from queue_worker.cli.output import out, print_json
+from queue_worker.database import connect
+from queue_worker.governance.migrations import Migration, check_migrations, plan_migrations
+from queue_worker.governance.migrations import migrate as apply_migrations
+
+
+def migrate(
+    context: typer.Context,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit with 78 if anything is pending.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Change nothing; list what is pending.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database to the level of this version; safe to run again and at once."""
+    invocation: Invocation = context.obj
+    settings = invocation.settings()
+    with connect(
+        settings.direct_dsn, name="queue_worker migrate", connect_timeout=settings.connect_timeout
+    ) as connection:
+        if check:
+            check_migrations(connection)
+            files: list[Migration] = []
+        elif plan:
+            files = plan_migrations(connection)
+        else:
+            files = apply_migrations(connection, _announce if not as_json else lambda _: None)
+    if as_json:
+        print_json([{"name": m.name, "how": m.how, "checksum": m.checksum} for m in files])
+    elif plan:
+        for migration in files:
+            _announce(migration)
+    if not as_json and not files:
+        out.print("The database is at the level of this version.")
+
+
+def _announce(migration: Migration) -> None:
+    out.print(f"{migration.how:8}  {migration.name}")

@@ -1,0 +1,88 @@
+"""What the command prints: tables for people, JSON for programs, errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from queue_worker.errors import QueueWorkerError
+
+out = Console(highlight=False)
+_STYLES = {
+    "succeeded": "green",
+    "failed": "bold red",
+    "timed_out": "bold red",
+    "lost": "bold red",
+    "cancelled": "yellow",
+    "skipped": "yellow",
+    "dry_run": "cyan",
+}
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print these columns of the rows as a table; says so if there is nothing."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print(f"[bold]{title}[/bold]\n  nothing\n")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, on one line if it is not a terminal."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(value, default=_plain, indent=indent) + "\n")
+
+
+def print_error(error: QueueWorkerError) -> None:
+    """Print what went wrong and its remedy, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        Text.assemble(("Error: ", "bold red"), str(error))
+    )
+
+
+def styled_outcome(outcome: str) -> Text:
+    """An outcome in its colour."""
+    return Text(outcome, style=_STYLES.get(outcome, ""))
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, str):
+        return styled_outcome(value)
+    return Text(_for_people(value))
+
+
+def _for_people(value: object) -> str:
+    match value:
+        case datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        case timedelta():
+            return str(timedelta(seconds=round(value.total_seconds())))
+        case list():
+            return ", ".join(map(str, value)) or "all"
+        case float():
+            return f"{value:,.1f}"
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+    return str(value)

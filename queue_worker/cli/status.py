@@ -1,0 +1,31 @@
+"""`queue-worker status`: workers, queues, what runs, and how each job last went."""
+
+from __future__ import annotations
+
+import typer
+
+from queue_worker.cli.invocation import AsJson, Invocation, ready_database
+from queue_worker.cli.output import print_json, print_table
+from queue_worker.governance import reports
+
+_WORKERS = ("worker_id", "kind", "host", "pid", "version", "queues", "last_heartbeat_at")
+_QUEUES = ("queue", "due", "later", "oldest_due_for")
+_RUNNING = ("run_id", "job", "claimed_at", "running_for", "lock_key", "worker_id")
+_JOBS = ("job", "last_outcome", "last_finished_at", "last_succeeded_at", "last_tick_at", "schedule")
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show workers, queues, what runs now, and how each job last went."""
+    invocation: Invocation = context.obj
+    with ready_database(invocation.settings()) as connection:
+        workers = reports.list_workers(connection)
+        queues = reports.list_queue_depth(connection)
+        running = reports.list_running(connection)
+        health = reports.list_job_health(connection)
+    if as_json:
+        print_json({"workers": workers, "queues": queues, "running": running, "jobs": health})
+        return
+    print_table("Workers", _WORKERS, workers)
+    print_table("Queues", _QUEUES, queues)
+    print_table("Running", _RUNNING, running)
+    print_table("Jobs", _JOBS, health)

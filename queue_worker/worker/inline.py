@@ -1,0 +1,76 @@
+"""Carry out one run in this process: the same runner, lock, fence and ledger as in a worker.
+
+The job is put into the queue and claimed in one transaction, so that no worker sees it in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from typing import Any
+
+from queue_worker.database import describe_target
+from queue_worker.definitions import JobDefinition
+from queue_worker.errors import DatabaseUnreachable, LockHeld
+from queue_worker.execution.run import Claim, EndedRun
+from queue_worker.queue.requests import EnqueueRequest, write_batch
+from queue_worker.registry import JobRegistry
+from queue_worker.settings import Settings
+from queue_worker.worker.station import Station
+
+LOOK_INTERVAL = 0.1  # seconds between two looks at a lock key that is held
+
+
+async def run_inline(
+    registry: JobRegistry,
+    settings: Settings,
+    job: JobDefinition[Any],
+    arguments: object,
+    *,
+    wait: bool = False,
+) -> EndedRun:
+    """Carry out one run here and now; returns once its end is committed.
+
+    SIGTERM and SIGINT cancel it. With `wait` it waits for a lock key that is held.
+
+    Raises:
+        ArgumentsError: the arguments do not fit; nothing was written.
+        LockHeld: its lock key is held and `wait` was not asked for; nothing was enqueued.
+        DatabaseUnreachable: the database did not answer before the function was called.
+    """
+    request = EnqueueRequest(job=job, args=arguments)
+    batch = write_batch(registry, [request], settings.max_args_bytes)
+    loop = asyncio.get_running_loop()
+    closed: asyncio.Future[EndedRun] = loop.create_future()
+    station = Station(
+        registry,
+        settings,
+        on_closed=closed.set_result,
+        on_disowned=lambda: station.cancel_all("this process was declared dead"),
+        kind="inline",
+    )
+    await station.open([job.queue], 1)
+    try:
+        claim = await _claim(station, job, batch, wait=wait)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, station.cancel_all, "the process was asked to stop")
+        if not await station.start(claim):
+            raise DatabaseUnreachable(
+                describe_target(settings.dsn), f"job {claim.queue_job_id} went to the queue instead"
+            )
+        return await closed
+    finally:
+        await station.close("stopped")
+
+
+async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait: bool) -> Claim:
+    while True:
+        try:
+            return await station.manager.enqueue_and_claim(
+                station.claims, worker_id=station.worker_id, job=job, batch=batch
+            )
+        except LockHeld:
+            if not wait:
+                raise
+        await asyncio.sleep(LOOK_INTERVAL * random.uniform(0.5, 1.0))

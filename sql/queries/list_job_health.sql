@@ -1,0 +1,1 @@
+SELECT * FROM queue_worker.job_health ORDER BY job

@@ -1,0 +1,1 @@
+SELECT * FROM queue_worker.queue_depth ORDER BY queue

@@ -1,0 +1,1 @@
+SELECT * FROM queue_worker.running ORDER BY claimed_at
