@@ -1,4 +1,102 @@
-"""`queue-worker demo`: the main job from events to suggestions, on an embedded Postgres."""
+"""`queue-worker demo`: the main job, from events to promotion, on an embedded Postgres."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
 import typer
-def demo(context: typer.Context) -> None:
-    """Soon."""
+from rich.console import Console
+
+from queue_worker.cli.invocation import AsJson, Invocation
+from queue_worker.cli.output import out, print_json, print_table
+from queue_worker.demo.embedded import find_psql, make_database, start_embedded, stop_embedded
+from queue_worker.demo.walkthrough import Findings, StepBegun, StepEnded, walk_through
+from queue_worker.settings import Settings
+
+_DATABASE = "queue_worker_demo"
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option(help="Where the embedded Postgres and the worker's log live.")
+    ] = Path(".demo"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Only stop the embedded Postgres of the folder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole pipeline on sample events through a real worker.
+
+    Uses an embedded Postgres and a database made anew each time. With DATABASE_URL set it uses
+    that database instead, which must hold no events yet.
+    """
+    invocation: Invocation = context.obj
+    cluster = folder.resolve() / "postgres"
+    if stop:
+        out.print("Stopped." if stop_embedded(cluster) else f"No Postgres runs in {cluster}.")
+        return
+    began = time.monotonic()
+    given = os.environ.get("DATABASE_URL")
+    dsn = given or make_database(start_embedded(cluster), _DATABASE)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = invocation.settings(database_url=dsn)
+    findings = _show_progress(settings, seed, folder.resolve() / "worker.log", quiet=as_json)
+    seconds = time.monotonic() - began
+    command = 'psql "$DATABASE_URL"' if given else f'{find_psql(cluster)} "{dsn}"'
+    if as_json:
+        print_json({**asdict(findings), "seconds": round(seconds, 1), "psql": command})
+        return
+    _print_findings(findings)
+    out.print(f"Done in {seconds:.0f} s. The database is yours to look at:\n\n  {command}\n")
+    out.print("There, \\d+ queue_worker.* explains every table.", markup=False)
+    if not given:
+        out.print("`queue-worker demo --stop` stops its server.")
+
+
+def _show_progress(settings: Settings, seed: int, log_file: Path, *, quiet: bool) -> Findings:
+    console = Console(stderr=True, highlight=False, quiet=quiet)
+    with console.status("starting") as display:
+        for progress in walk_through(settings, seed=seed, log_file=log_file):
+            match progress:
+                case StepBegun(title):
+                    display.update(title)
+                case StepEnded(title, result):
+                    console.print(f"[green]✓[/green] {title:22} {result}")
+                case Findings():
+                    findings = progress
+    return findings
+
+
+def _print_findings(findings: Findings) -> None:
+    out.print(
+        f"\n{findings.aggregated_events:,} of {findings.events:,} events aggregated into "
+        f"{findings.aggregates:,} rows: {findings.contents} contents on {findings.days} days.\n"
+    )
+    print_table(
+        "Signals: what got worse in the last 7 days",
+        ("content_id", "kind", "before", "now", "z_score"),
+        [
+            {
+                "content_id": content_id,
+                "kind": kind,
+                "before": f"{before:.3g}",
+                "now": f"{now:.3g}",
+                "z_score": z_score and f"{z_score:.1f}",
+            }
+            for content_id, kind, before, now, z_score in findings.signals
+        ],
+    )
+    print_table(
+        "Suggestions: what was suggested, approved, regenerated and promoted",
+        ("id", "content_id", "summary", "state"),
+        [
+            {"id": number, "content_id": content_id, "summary": summary, "state": state}
+            for number, content_id, _, summary, state in findings.suggestions
+        ],
+    )

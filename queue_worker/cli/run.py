@@ -28,7 +28,8 @@ def run(
         str | None, typer.Option("--args", metavar="JSON", help="Its arguments, as an object.")
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for its outcome, and for its lock key with --inline.")
+        bool,
+        typer.Option("--wait", help="Wait for its outcome, and for its lock key with --inline."),
     ] = False,
     inline: Annotated[
         bool, typer.Option("--inline", help="In this process: same runner, same lock.")

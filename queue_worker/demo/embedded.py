@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from queue_worker.database import connect
 from queue_worker.errors import DatabaseUnreachable
 
 if TYPE_CHECKING:
@@ -31,6 +36,20 @@ def stop_embedded(folder: Path) -> bool:
         return False
     _server(folder).stop()
     return True
+
+
+def make_database(server_dsn: str, name: str) -> str:
+    """An empty database of this name, in place of one that is there; returns its DSN."""
+    with connect(server_dsn, name="queue_worker demo") as connection:
+        database = sql.Identifier(name)
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+    return make_conninfo(server_dsn, dbname=name)
+
+
+def find_psql(folder: Path) -> str:
+    """The psql to suggest: the one on the path, or else the one that came with the server."""
+    return "psql" if shutil.which("psql") else str(_server(folder).bin_path / "psql")
 
 
 def _server(folder: Path) -> PostgresServer:

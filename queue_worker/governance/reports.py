@@ -40,7 +40,7 @@ def list_job_health(connection: Connection) -> list[Row]:
     return _read(connection, "list_job_health")
 
 
-def follow_job(connection: Connection, queue_job_id: int) -> Row:
+def follow_job(connection: Connection, queue_job_id: int | None) -> Row:
     """Where a queued job stands."""
     return _read(connection, "follow_job", queue_job_id=queue_job_id)[0]
 

@@ -7,9 +7,9 @@ least 4 standard errors).
 | kind               | what is compared | what matters      | samples, 7 / 28 days | test          |
 |--------------------|------------------|-------------------|----------------------|---------------|
 | falling_engagement | learners a day   | falls by 30 %     | any / 100 learners   | z of the mean |
-| falling_completion | completions/view | falls by 25 %     | 50 / 200 views       | z of the rate |
+| falling_completion | completions/view | falls by 25 %     | 50 / 200 views       | arcsine       |
 | falling_score      | mean score       | falls by 10 %     | 20 / 80 scores       | Welch         |
-| unusual_drop_off   | drop-offs/view   | rises by 5 points | 50 / 200 views       | z of the rate |
+| unusual_drop_off   | drop-offs/view   | rises by 5 points | 50 / 200 views       | arcsine       |
 """
 
 from __future__ import annotations

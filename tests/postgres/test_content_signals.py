@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, timedelta
+from math import asin, sqrt
 from typing import Any
 
 import psycopg
@@ -129,8 +130,7 @@ def test_the_numbers_of_a_signal_are_those_of_the_textbook(
           FROM content_pipeline.analytics_signal WHERE kind = 'falling_completion'
         """
     ).fetchone()
-    pooled = (42 + 336) / 700
-    z_score = 0.3 / (pooled * (1 - pooled) * (1 / 140 + 1 / 560)) ** 0.5
+    z_score = 2 * (asin(sqrt(0.6)) - asin(sqrt(0.3))) / sqrt(1 / 140 + 1 / 560)
     assert numbers == (0.3, 0.6, round(z_score, 2), 140, 560)
 
 

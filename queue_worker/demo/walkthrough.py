@@ -1,0 +1,156 @@
+"""The main job from events to promotion, step by step, through a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from queue_worker.database import connect, connect_async
+from queue_worker.demo.events import load_events, sample_events
+from queue_worker.demo.worker import running_worker, wait_for_run
+from queue_worker.errors import ContentError, QueueWorkerError
+from queue_worker.governance.migrations import migrate
+from queue_worker.jobs import first_party
+from queue_worker.queue.client import SyncQueueClient
+from queue_worker.settings import Settings
+from queue_worker.statements import statement
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegun:
+    """A step has begun."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A step has ended; `result` is what it came to."""
+
+    title: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the pipeline made of the events.
+
+    Attributes:
+        events: events in the database.
+        aggregates: rows of daily aggregates, one a content and day.
+        aggregated_events: the sum of their events.
+        contents: different contents.
+        days: different days.
+        signals: what got worse, as (content, kind, baseline, observed, z-score).
+        suggestions: what was suggested, as (id, content, kind, summary, state).
+    """
+
+    events: int
+    aggregates: int
+    aggregated_events: int
+    contents: int
+    days: int
+    signals: list[tuple[Any, ...]]
+    suggestions: list[tuple[Any, ...]]
+
+
+Progress = StepBegun | StepEnded | Findings
+
+
+def walk_through(settings: Settings, *, seed: int, log_file: Path) -> Iterator[Progress]:
+    """Migrate, load sample events, and run the pipeline on them; tells of each step.
+
+    Args:
+        settings: point at a database without events.
+        seed: the same seed gives the same events on the same day.
+        log_file: where the worker's log goes.
+
+    Raises:
+        ContentError: the database has events already; nothing was written.
+        QueueWorkerError: a run did not succeed, or the worker died.
+    """
+    dsn = settings.dsn
+    client = SyncQueueClient(first_party, settings)
+    with connect(dsn, name="queue_worker demo") as connection:
+        yield StepBegun("migrate")
+        applied = migrate(connection)
+        yield StepEnded("migrate", f"{len(applied)} files applied")
+
+        yield StepBegun("load events")
+        loaded = _load(connection, dsn, seed)
+        yield StepEnded("load events", f"{loaded:,} events of 60 days")
+
+        with running_worker(dsn, log_file) as check_alive:
+            for step in _STEPS:
+                yield StepBegun(step)
+                yield StepEnded(step, _carry_out(client, connection, step, check_alive))
+        yield _read_findings(connection)
+
+
+_DECISIONS = {
+    "approve suggestions": "demo_approve_all",
+    "promote outputs": "demo_promote_all",
+}
+_STEPS = (
+    "analytics_aggregator",
+    "signal_generator",
+    "insight_engine",
+    "approve suggestions",
+    "regeneration_worker",
+    "promote outputs",
+)
+
+
+def _load(connection: Connection, dsn: str, seed: int) -> int:
+    found, today = _row(connection, "demo_count_events")
+    if found:
+        raise ContentError(
+            f"The database has {found:,} events already, and the demo wants one without. "
+            "Create an empty database and point DATABASE_URL at it."
+        )
+
+    async def load() -> int:
+        async with await connect_async(dsn, name="queue_worker demo") as loading:
+            return await load_events(loading, sample_events(today, seed))
+
+    return asyncio.run(load())
+
+
+def _carry_out(
+    client: SyncQueueClient, connection: Connection, step: str, check_alive: Callable[[], None]
+) -> str:
+    if step in _DECISIONS:
+        decided = connection.execute(statement(_DECISIONS[step])).fetchall()
+        return f"{len(decided)}, by an administrator, with a reason in the audit log"
+    answer = client.enqueue(step, connection=connection)
+    run = wait_for_run(connection, answer.queue_job_id, check_alive)
+    return f"run {run['run_id']} {run['outcome']} in {run['duration_ms']:,.0f} ms"
+
+
+def _read_findings(connection: Connection) -> Findings:
+    events, aggregates, aggregated_events, contents, days = _row(connection, "demo_read_totals")
+    return Findings(
+        events=events,
+        aggregates=aggregates,
+        aggregated_events=aggregated_events,
+        contents=contents,
+        days=days,
+        signals=connection.execute(statement("demo_read_signals")).fetchall(),
+        suggestions=connection.execute(statement("demo_read_suggestions")).fetchall(),
+    )
+
+
+def _row(connection: Connection, name: str) -> tuple[Any, ...]:
+    row = connection.execute(statement(name)).fetchone()
+    if row is None:
+        raise QueueWorkerError(
+            f"The statement {name} returned no row. This is a defect; report it."
+        )
+    return row
