@@ -84,6 +84,8 @@ class JobDefinition(Generic[ArgsT]):
         queue: the queue it waits in.
         priority: higher runs first.
         retry: how a failed run is tried again; None means never.
+        restartable: whether a run that was cut off (its worker stopped or died) may simply be
+            run again: declare it of a job that is idempotent.
         owner: who answers for it.
         runbook: where it says what to do when it fails.
         description: one line for people; by default the first line of the function's docstring.
@@ -101,6 +103,7 @@ class JobDefinition(Generic[ArgsT]):
     queue: str = "default"
     priority: int = 0
     retry: RetryPolicy | None = None
+    restartable: bool = False
     owner: str = ""
     runbook: str = ""
     description: str = ""

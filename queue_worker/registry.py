@@ -30,6 +30,7 @@ class JobOptions(TypedDict, total=False):
     queue: str
     priority: int
     retry: RetryPolicy | None
+    restartable: bool
     owner: str
     runbook: str
     description: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -62,21 +64,25 @@ class Session:
         return self._connection.info.backend_pid if self._connection and self.is_open else None
 
     async def aclose(self) -> None:
-        """Close the connection; a later call opens another."""
+        """Close the connection, also from under a statement; a later call opens another."""
+        self._sever()
         async with self._turn:
             await self._discard()
 
     @contextlib.asynccontextmanager
     async def _guarded(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
         try:
-            async with asyncio.timeout(self._time_limit):
-                yield await self._open()
-        except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            connection = await self._open()
+            limit = asyncio.get_running_loop().call_later(self._time_limit, self._sever)
+            try:
+                yield connection
+            finally:
+                limit.cancel()
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if isinstance(error, psycopg.OperationalError) and self.is_open:
                 raise  # the server answered: a lock or statement timeout, say
             await self._discard()
-            problem = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            raise DatabaseUnreachable(describe_target(self._dsn), problem.strip()) from error
+            raise DatabaseUnreachable(describe_target(self._dsn), str(error).strip()) from error
 
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
@@ -84,6 +90,17 @@ class Session:
                 self._dsn, name=self._name, connect_timeout=self._connect_timeout
             )
         return self._connection
+
+    def _sever(self) -> None:
+        """End the connection at once: what waits for it gets an error.
+
+        Cancelling the waiting task instead would ask the server first, over a network that may
+        swallow the question.
+        """
+        if self._connection is not None and not self._connection.closed:
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as twin:
+                with contextlib.suppress(OSError):  # the other side was quicker
+                    twin.shutdown(socket.SHUT_RDWR)
 
     async def _discard(self) -> None:
         connection, self._connection = self._connection, None

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from queue_worker.cli.invocation import AsJson, Invocation
-from queue_worker.cli.output import out, print_json, print_table
-from queue_worker.demo.embedded import find_psql, make_database, start_embedded, stop_embedded
-from queue_worker.demo.walkthrough import Findings, StepBegun, StepEnded, walk_through
-from queue_worker.settings import Settings
+from queue_worker.cli.output import messages, print_json, print_table, say
+from queue_worker.demo.embedded import (
+    alone_in,
+    find_psql,
+    make_database,
+    start_embedded,
+    stop_embedded,
+)
+from queue_worker.demo.walkthrough import Findings, Progress, StepBegun, StepEnded, walk_through
 
 _DATABASE = "queue_worker_demo"
 
@@ -23,7 +29,7 @@ _DATABASE = "queue_worker_demo"
 def demo(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Option(help="Where the embedded Postgres and the worker's log live.")
+        Path, typer.Option(help="Where the embedded Postgres and the log live.")
     ] = Path(".demo"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
     stop: Annotated[
@@ -37,32 +43,35 @@ def demo(
     that database instead, which must hold no events yet.
     """
     invocation: Invocation = context.obj
-    cluster = folder.resolve() / "postgres"
+    folder = folder.resolve()
+    cluster = folder / "postgres"
     if stop:
-        out.print("Stopped." if stop_embedded(cluster) else f"No Postgres runs in {cluster}.")
+        say("Stopped." if stop_embedded(cluster) else f"No Postgres runs in {cluster}.")
         return
     began = time.monotonic()
-    given = os.environ.get("DATABASE_URL")
-    dsn = given or make_database(start_embedded(cluster), _DATABASE)
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = invocation.settings(database_url=dsn)
-    findings = _show_progress(settings, seed, folder.resolve() / "worker.log", quiet=as_json)
+    own = os.environ.get("DATABASE_URL")
+    with alone_in(folder):
+        dsn = own or make_database(start_embedded(cluster), _DATABASE)
+        settings = invocation.settings(database_url=dsn, direct_url=None if own else dsn)
+        findings = _show_progress(
+            walk_through(settings, seed=seed, log_file=folder / "worker.log"), quiet=as_json
+        )
     seconds = time.monotonic() - began
-    command = 'psql "$DATABASE_URL"' if given else f'{find_psql(cluster)} "{dsn}"'
+    psql = 'psql "$DATABASE_URL"' if own else f"{find_psql()} {shlex.quote(dsn)}"
     if as_json:
-        print_json({**asdict(findings), "seconds": round(seconds, 1), "psql": command})
+        print_json({**asdict(findings), "seconds": round(seconds, 1), "psql": psql})
         return
     _print_findings(findings)
-    out.print(f"Done in {seconds:.0f} s. The database is yours to look at:\n\n  {command}\n")
-    out.print("There, \\d+ queue_worker.* explains every table.", markup=False)
-    if not given:
-        out.print("`queue-worker demo --stop` stops its server.")
+    say(f"Done in {seconds:.0f} s. The database is yours to look at:\n\n  {psql}\n")
+    say("There, \\d+ queue_worker.* explains every table.")
+    if not own:
+        say("`queue-worker demo --stop` stops its server.")
 
 
-def _show_progress(settings: Settings, seed: int, log_file: Path, *, quiet: bool) -> Findings:
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+def _show_progress(steps: Iterator[Progress], *, quiet: bool) -> Findings:
+    console = messages(quiet=quiet)
     with console.status("starting") as display:
-        for progress in walk_through(settings, seed=seed, log_file=log_file):
+        for progress in steps:
             match progress:
                 case StepBegun(title):
                     display.update(title)
@@ -74,7 +83,7 @@ def _show_progress(settings: Settings, seed: int, log_file: Path, *, quiet: bool
 
 
 def _print_findings(findings: Findings) -> None:
-    out.print(
+    say(
         f"\n{findings.aggregated_events:,} of {findings.events:,} events aggregated into "
         f"{findings.aggregates:,} rows: {findings.contents} contents on {findings.days} days.\n"
     )

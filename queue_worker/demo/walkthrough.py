@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 
 from queue_worker.database import connect, connect_async
-from queue_worker.demo.events import load_events, sample_events
-from queue_worker.demo.worker import running_worker, wait_for_run
+from queue_worker.demo.events import DAYS, load_events, sample_events
+from queue_worker.demo.worker import DemoWorker, running_worker
 from queue_worker.errors import ContentError, QueueWorkerError
 from queue_worker.governance.migrations import migrate
 from queue_worker.jobs import first_party
@@ -68,7 +68,7 @@ def walk_through(settings: Settings, *, seed: int, log_file: Path) -> Iterator[P
     """Migrate, load sample events, and run the pipeline on them; tells of each step.
 
     Args:
-        settings: point at a database without events.
+        settings: point at a database without events; what else the demo needs is set here.
         seed: the same seed gives the same events on the same day.
         log_file: where the worker's log goes.
 
@@ -76,24 +76,32 @@ def walk_through(settings: Settings, *, seed: int, log_file: Path) -> Iterator[P
         ContentError: the database has events already; nothing was written.
         QueueWorkerError: a run did not succeed, or the worker died.
     """
-    dsn = settings.dsn
+    settings = settings.model_copy(update=_SETTINGS)
     client = SyncQueueClient(first_party, settings)
-    with connect(dsn, name="queue_worker demo") as connection:
+    with connect(settings.direct_dsn, name="queue_worker demo") as connection:
+        _claim_database(connection)
         yield StepBegun("migrate")
         applied = migrate(connection)
         yield StepEnded("migrate", f"{len(applied)} files applied")
 
         yield StepBegun("load events")
-        loaded = _load(connection, dsn, seed)
-        yield StepEnded("load events", f"{loaded:,} events of 60 days")
+        loaded = asyncio.run(_load(connection, settings.direct_dsn, seed))
+        yield StepEnded("load events", f"{loaded:,} events of {DAYS} days")
 
-        with running_worker(dsn, log_file) as check_alive:
+        with running_worker(settings, log_file) as worker:
             for step in _STEPS:
                 yield StepBegun(step)
-                yield StepEnded(step, _carry_out(client, connection, step, check_alive))
+                yield StepEnded(step, _carry_out(client, connection, step, worker))
         yield _read_findings(connection)
 
 
+_SETTINGS = {
+    "app": "queue_worker.jobs:registry",
+    "content_generator": "queue_worker.demo.template_generator:generate",
+    "dry_run": False,
+    "queues": (),
+    "log_format": "json",
+}
 _DECISIONS = {
     "approve suggestions": "demo_approve_all",
     "promote outputs": "demo_promote_all",
@@ -108,29 +116,31 @@ _STEPS = (
 )
 
 
-def _load(connection: Connection, dsn: str, seed: int) -> int:
-    found, today = _row(connection, "demo_count_events")
-    if found:
+def _claim_database(connection: Connection) -> None:
+    """Before anything is changed: sample events must not come among those of anybody else."""
+    if not _value(connection, "demo_hold_database"):
+        raise ContentError("Another demo uses this database. Wait for its end, or use another one.")
+    if _value(connection, "demo_has_event_table") and _value(connection, "demo_has_events"):
         raise ContentError(
-            f"The database has {found:,} events already, and the demo wants one without. "
+            "The database has events already, and the demo wants one without. "
             "Create an empty database and point DATABASE_URL at it."
         )
 
-    async def load() -> int:
-        async with await connect_async(dsn, name="queue_worker demo") as loading:
-            return await load_events(loading, sample_events(today, seed))
 
-    return asyncio.run(load())
+async def _load(connection: Connection, dsn: str, seed: int) -> int:
+    today = _value(connection, "demo_read_today")
+    async with await connect_async(dsn, name="queue_worker demo") as loading:
+        return await load_events(loading, sample_events(today, seed))
 
 
 def _carry_out(
-    client: SyncQueueClient, connection: Connection, step: str, check_alive: Callable[[], None]
+    client: SyncQueueClient, connection: Connection, step: str, worker: DemoWorker
 ) -> str:
     if step in _DECISIONS:
         decided = connection.execute(statement(_DECISIONS[step])).fetchall()
         return f"{len(decided)}, by an administrator, with a reason in the audit log"
     answer = client.enqueue(step, connection=connection)
-    run = wait_for_run(connection, answer.queue_job_id, check_alive)
+    run = worker.wait_for(connection, answer.queue_job_id)
     return f"run {run['run_id']} {run['outcome']} in {run['duration_ms']:,.0f} ms"
 
 
@@ -145,6 +155,10 @@ def _read_findings(connection: Connection) -> Findings:
         signals=connection.execute(statement("demo_read_signals")).fetchall(),
         suggestions=connection.execute(statement("demo_read_suggestions")).fetchall(),
     )
+
+
+def _value(connection: Connection, name: str) -> Any:  # noqa: ANN401  of any type
+    return _row(connection, name)[0]
 
 
 def _row(connection: Connection, name: str) -> tuple[Any, ...]:

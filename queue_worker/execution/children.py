@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from queue_worker.errors import ChildDied, JobFunctionError
@@ -28,8 +29,12 @@ class ChildProcesses:
         self._settings = settings
         self._idle: list[_Child] = []
 
-    async def call(self, request: CallRequest) -> None:
+    async def call(self, request: CallRequest, grace: Callable[[], float]) -> None:
         """Have a child call a job function; cancelling this kills the child.
+
+        Args:
+            request: what to call.
+            grace: tells, when it is killed, how many seconds it gets to clean up.
 
         Raises:
             JobFunctionError: the function raised.
@@ -44,7 +49,7 @@ class ChildProcesses:
         except ChildDied:
             raise
         except BaseException:
-            await child.kill(self._settings.cancel_grace)
+            await child.kill(grace())
             raise
         else:
             self._keep(child)
@@ -85,8 +90,8 @@ class _Child:
         read_answer(answer)
 
     async def kill(self, grace: float) -> None:
-        """End the whole process group: politely, then for good."""
-        self._signal(signal.SIGTERM)
+        """End the whole process group: politely if there is time, then for good."""
+        self._signal(signal.SIGTERM if grace else signal.SIGKILL)
         try:
             async with asyncio.timeout(grace):
                 await self._process.wait()

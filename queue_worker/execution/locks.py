@@ -12,18 +12,25 @@ from collections.abc import Callable
 import structlog
 
 from queue_worker.errors import DatabaseUnreachable, LockHeld
-from queue_worker.session import Session
+from queue_worker.session import Rows, Session
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
-WATCH_INTERVAL = 2.0  # seconds; how soon a session that died without a word is noticed
-
 
 class LockSession:
-    """Holds lock keys for runs, and the lock that says that this worker is alive."""
+    """Holds lock keys for runs, and the lock that says that this worker is alive.
 
-    def __init__(self, session: Session, on_lost: Callable[[str], None]) -> None:
+    Args:
+        session: a connection to the server itself, for nothing else.
+        watch_interval: seconds between two looks at the session.
+        on_lost: told of each lock key that was held when the session ended.
+    """
+
+    def __init__(
+        self, session: Session, *, watch_interval: float, on_lost: Callable[[str], None]
+    ) -> None:
         self._session = session
+        self._watch_interval = watch_interval
         self._on_lost = on_lost
         self._held: set[str] = set()  # advisory locks are re-entrant within a session
         self._backend_pid: int | None = None
@@ -35,9 +42,8 @@ class LockSession:
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        await self._session.fetch("hold_alive_lock", {"worker_id": worker_id})
         self._worker_id = worker_id
-        self._backend_pid = self._session.backend_pid
+        await self._take_alive_lock()
 
     async def hold(self, lock_key: str) -> None:
         """Hold a lock key until it is released.
@@ -50,49 +56,67 @@ class LockSession:
             raise LockHeld(lock_key, "another run of this worker")
         self._held.add(lock_key)
         try:
-            if not await self._try(lock_key):
-                rows = await self._session.fetch("read_lock_holder", {"lock_key": lock_key})
-                raise LockHeld(lock_key, rows[0][0])
+            ((is_free,),) = await self._ask("hold_lock", {"lock_key": lock_key}, gained=lock_key)
+            holder = None if is_free else await self._read_holder(lock_key)
         except BaseException:
             self._held.discard(lock_key)
             raise
+        if holder is not None:
+            self._held.discard(lock_key)
+            raise LockHeld(lock_key, holder)
 
     async def release(self, lock_key: str) -> None:
         """Let go of a lock key; if the database does not answer, its session's end does."""
+        if lock_key not in self._held:
+            return  # the session has ended, and the lock with it
         try:
-            await self._session.fetch("release_lock", {"lock_key": lock_key})
-        except DatabaseUnreachable:
-            self._lose()
+            await self._ask("release_lock", {"lock_key": lock_key})
+        except DatabaseUnreachable as error:
+            log.warning("lock_session.lost", error=str(error))
         finally:
             self._held.discard(lock_key)
 
     async def watch(self) -> None:
-        """Notice a session that died without a word; open it again. Runs until cancelled."""
+        """Notice a session that has ended, and open it again. Runs until cancelled."""
         while True:
-            await asyncio.sleep(WATCH_INTERVAL)
+            await asyncio.sleep(self._watch_interval)
             try:
-                await self._session.fetch("hold_alive_lock", {"worker_id": self._worker_id})
+                await self._ask("ping", {})
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
-                self._lose()
-                continue
-            if self._session.backend_pid != self._backend_pid:
-                self._lose()
-                self._backend_pid = self._session.backend_pid
+
+    def forget_all(self) -> None:
+        """Give up every lock key at once, without asking the database."""
+        self._lose()
 
     async def aclose(self) -> None:
         """End the session, and with it every lock."""
         await self._session.aclose()
 
-    async def _try(self, lock_key: str) -> bool:
-        rows = await self._session.fetch("hold_lock", {"lock_key": lock_key})
-        if self._session.backend_pid != self._backend_pid:
+    async def _ask(
+        self, name: str, parameters: dict[str, object], *, gained: str | None = None
+    ) -> Rows:
+        """Run a statement, and notice if the session is not the one that the locks are held in."""
+        try:
+            rows = await self._session.fetch(name, parameters)
+        except DatabaseUnreachable:
             self._lose()
-            self._backend_pid = self._session.backend_pid
-            self._held.add(lock_key)
-        return bool(rows[0][0])
+            raise
+        if self._session.backend_pid != self._backend_pid:
+            self._lose(gained)
+            await self._take_alive_lock()
+        return rows
 
-    def _lose(self) -> None:
-        lost, self._held = self._held, set()
+    async def _take_alive_lock(self) -> None:
+        await self._session.fetch("hold_alive_lock", {"worker_id": self._worker_id})
+        self._backend_pid = self._session.backend_pid
+
+    async def _read_holder(self, lock_key: str) -> str:
+        ((holder,),) = await self._session.fetch("read_lock_holder", {"lock_key": lock_key})
+        return str(holder)
+
+    def _lose(self, gained: str | None = None) -> None:
+        kept = self._held & {gained}
+        lost, self._held = self._held - kept, kept
         for lock_key in lost:
             self._on_lost(lock_key)

@@ -38,6 +38,16 @@ class Claim:
         """The run, as `<queue job id>.<attempt>`."""
         return f"{self.queue_job_id}.{self.attempt}"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a log line says of it; never its arguments."""
+        return {
+            "run_id": self.run_id,
+            "job": self.job,
+            "queue": self.queue,
+            "attempt": self.attempt,
+        }
+
     def moment(self, monotonic: float) -> datetime:
         """A moment of this process on the database's clock, at the latest when it really was.
 
@@ -88,13 +98,7 @@ class EndedRun:
     @property
     def facts(self) -> dict[str, Any]:
         """What a log line says of it; never its arguments."""
-        facts: dict[str, Any] = {
-            "run_id": self.claim.run_id,
-            "job": self.claim.job,
-            "queue": self.claim.queue,
-            "attempt": self.claim.attempt,
-            "duration_ms": round(self.duration_ms, 1),
-        }
+        facts = self.claim.facts | {"duration_ms": round(self.duration_ms, 1)}
         if self.failure is not None:
             facts |= {"error": self.failure.error_class, "error_message": self.failure.message}
         if self.retry_wait is not None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from pydantic import BaseModel
 
 from queue_worker.arguments import load_arguments
 from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import LockHeld
 from queue_worker.execution.children import ChildProcesses
-from queue_worker.execution.deadline import Deadline
+from queue_worker.execution.execution import Execution
 from queue_worker.execution.failure import Failure, describe_failure
 from queue_worker.execution.locks import LockSession
 from queue_worker.execution.messages import CallRequest
@@ -26,20 +25,12 @@ from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 
 
-@dataclass(slots=True)
-class _Execution:
-    """A run in progress; `verdict` is what it ends as once somebody has cancelled it."""
-
-    claim: Claim
-    task: asyncio.Task[Any] | None
-    verdict: tuple[Outcome, Failure] | None = None
-    started: float = field(default_factory=time.monotonic)
-
-
 class Runner:
     """Carries out runs for one process.
 
     Args:
+        on_given_up: told of a run that ignored its cancellation. It is over for the queue, but
+            goes on in this process and keeps its lock key until it really ends.
         returns_held: whether a run on demand whose lock key is held is refused, to be returned to
             the queue; otherwise it ends `skipped`, as a scheduled one does.
     """
@@ -52,6 +43,7 @@ class Runner:
         children: ChildProcesses,
         observer: RunObserver,
         *,
+        on_given_up: Callable[[EndedRun], None],
         returns_held: bool,
     ) -> None:
         self._registry = registry
@@ -59,11 +51,12 @@ class Runner:
         self._locks = locks
         self._children = children
         self._observer = observer
+        self._on_given_up = on_given_up
         self._returns_held = returns_held
-        self._executions: dict[str, _Execution] = {}
+        self._executions: dict[str, Execution] = {}
 
-    async def carry_out(self, claim: Claim) -> EndedRun:
-        """Carry out one claimed run.
+    async def carry_out(self, claim: Claim) -> EndedRun | None:
+        """Carry out one claimed run; None if it was given up and has only now ended.
 
         Never raises for what the job does: that is the outcome. The lock key is free again when
         this returns; until the run is closed its row in the queue keeps others away.
@@ -72,78 +65,58 @@ class Runner:
             LockHeld: a run on demand cannot have its lock key now; it was not started.
             DatabaseUnreachable: its lock key could not be asked for; it was not started.
         """
-        execution = _Execution(claim, asyncio.current_task())
-        job = self._registry.get(claim.job)
+        execution = Execution(
+            claim, grace=self._settings.cancel_grace, on_given_up=self._report_given_up
+        )
         if self._settings.dry_run:
-            return self._end(execution, Outcome.DRY_RUN)
+            return _end(execution, Outcome.DRY_RUN)
         try:
             if claim.lock_key is not None:
                 await self._locks.hold(claim.lock_key)
         except LockHeld as held:
             if self._returns_held and claim.due_at is None:
                 raise
-            return self._end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
+            return _end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
         try:
-            return await self._execute(job, execution)
+            ended = await self._execute(self._registry.get(claim.job), execution)
         finally:
             if claim.lock_key is not None:
                 await self._locks.release(claim.lock_key)
+        return None if execution.is_given_up else ended
 
-    def cancel(self, run_id: str, outcome: Outcome, failure: Failure) -> None:
-        """Cancel a run that executes; it ends with this outcome."""
-        execution = self._executions.get(run_id)
-        if execution is not None and execution.verdict is None and execution.task is not None:
-            execution.verdict = (outcome, failure)
-            execution.task.cancel()
+    def cancel_all(self, outcome: Outcome, failure: Failure) -> None:
+        """Cancel every run that executes; they end with this outcome."""
+        for execution in list(self._executions.values()):
+            execution.cancel(outcome, failure)
 
-    def cancel_holder(self, lock_key: str, outcome: Outcome, failure: Failure) -> None:
-        """Cancel the run that holds this lock key."""
-        for run_id, execution in list(self._executions.items()):
-            if execution.claim.lock_key == lock_key:
-                self.cancel(run_id, outcome, failure)
+    def cancel_locked(self, failure: Failure, lock_key: str | None = None) -> None:
+        """Cancel without grace the run that holds this lock key, or all that hold one: `lost`."""
+        for execution in list(self._executions.values()):
+            held = execution.claim.lock_key
+            if held is not None and lock_key in {held, None}:
+                execution.cancel(Outcome.LOST, failure, grace=0)
 
-    @property
-    def executing(self) -> list[str]:
-        """The ids of the runs that execute."""
-        return list(self._executions)
-
-    async def _execute(self, job: JobDefinition[Any], execution: _Execution) -> EndedRun:
+    async def _execute(self, job: JobDefinition[Any], execution: Execution) -> EndedRun:
         claim = execution.claim
         self._executions[claim.run_id] = execution
-        deadline = Deadline(job.timeout.total_seconds())
-        facts = {"run_id": claim.run_id, "job": claim.job, "queue": claim.queue,
-                 "attempt": claim.attempt}  # fmt: skip
         error: BaseException | None = None
-        execution.started = time.monotonic()
-        with structlog.contextvars.bound_contextvars(**facts):
-            self._observer.started(claim.job, facts)
+        with structlog.contextvars.bound_contextvars(**claim.facts):
+            self._observer.started(claim.job, claim.facts)
+            execution.begin(job.timeout.total_seconds())
             try:
-                arguments = load_arguments(job, claim.arguments)
-                with deadline:
-                    await self._call(job, execution, arguments)
+                await self._call(job, execution)
             except BaseException as raised:  # noqa: BLE001  whatever a job raises is its outcome
                 error = raised
             finally:
+                execution.end()
                 del self._executions[claim.run_id]
-        if execution.verdict is not None:
-            if execution.task is not None:
-                execution.task.uncancel()
-            return self._end(execution, *execution.verdict)
-        if deadline.expired:
-            return self._end_after_failure(job, execution, Outcome.TIMED_OUT, _timed_out(job))
-        if error is None:
-            return self._end(execution, Outcome.SUCCEEDED)
-        if isinstance(error, asyncio.CancelledError):
-            cancelled = Failure("CancelledError", "the job cancelled itself")
-            return self._end(execution, Outcome.CANCELLED, cancelled)
-        return self._end_after_failure(job, execution, Outcome.FAILED, describe_failure(error))
+        return _judge(job, execution, error)
 
-    async def _call(
-        self, job: JobDefinition[Any], execution: _Execution, arguments: BaseModel | None
-    ) -> None:
+    async def _call(self, job: JobDefinition[Any], execution: Execution) -> None:
         claim = execution.claim
+        arguments = load_arguments(job, claim.arguments)
         if not job.is_async:
-            await self._children.call(_call_request(job, execution))
+            await self._children.call(_call_request(job, execution), lambda: execution.grace)
             return
         context = JobContext(
             job=claim.job,
@@ -159,35 +132,52 @@ class Runner:
         )
         await (job.function(context) if arguments is None else job.function(context, arguments))
 
-    def _end_after_failure(
-        self, job: JobDefinition[Any], execution: _Execution, outcome: Outcome, failure: Failure
-    ) -> EndedRun:
+    def _report_given_up(self, execution: Execution) -> None:
+        job = self._registry.get(execution.claim.job)
+        self._on_given_up(_judge(job, execution, None))
+
+
+def _judge(job: JobDefinition[Any], execution: Execution, error: BaseException | None) -> EndedRun:
+    """What a run ends as; what it was cancelled for outweighs what it says of itself."""
+    if execution.verdict is not None:
+        outcome, failure = execution.verdict
+        return _end(execution, outcome, failure, _wait_before_next(job, execution, outcome))
+    if error is None:
+        return _end(execution, Outcome.SUCCEEDED)
+    if isinstance(error, asyncio.CancelledError):
+        cancelled = Failure("CancelledError", "the job cancelled itself")
+        return _end(execution, Outcome.CANCELLED, cancelled)
+    wait = _wait_before_next(job, execution, Outcome.FAILED)
+    return _end(execution, Outcome.FAILED, describe_failure(error), wait)
+
+
+def _wait_before_next(
+    job: JobDefinition[Any], execution: Execution, outcome: Outcome
+) -> float | None:
+    """Seconds until the next attempt; None unless the job has declared one."""
+    if outcome in {Outcome.FAILED, Outcome.TIMED_OUT}:
         wait = job.retry.wait_after(execution.claim.attempt) if job.retry else None
-        seconds = None if wait is None else wait.total_seconds()
-        return self._end(execution, outcome, failure, seconds)
-
-    def _end(
-        self,
-        execution: _Execution,
-        outcome: Outcome,
-        failure: Failure | None = None,
-        retry_wait: float | None = None,
-    ) -> EndedRun:
-        return EndedRun(
-            claim=execution.claim,
-            outcome=outcome,
-            started=execution.started,
-            finished=time.monotonic(),
-            failure=failure,
-            retry_wait=retry_wait,
-        )
+        return None if wait is None else wait.total_seconds()
+    return 0.0 if job.restartable else None
 
 
-def _timed_out(job: JobDefinition[Any]) -> Failure:
-    return Failure("DeadlineExpired", f"the run took longer than its timeout of {job.timeout}")
+def _end(
+    execution: Execution,
+    outcome: Outcome,
+    failure: Failure | None = None,
+    retry_wait: float | None = None,
+) -> EndedRun:
+    return EndedRun(
+        claim=execution.claim,
+        outcome=outcome,
+        started=execution.started,
+        finished=time.monotonic(),
+        failure=failure,
+        retry_wait=retry_wait,
+    )
 
 
-def _call_request(job: JobDefinition[Any], execution: _Execution) -> CallRequest:
+def _call_request(job: JobDefinition[Any], execution: Execution) -> CallRequest:
     claim = execution.claim
     timeout = job.timeout.total_seconds()
     return CallRequest(

@@ -68,6 +68,7 @@ def _describe(job: JobDefinition[Any]) -> dict[str, Any]:
         "lock_key": job.lock_key,
         "timeout": job.timeout.total_seconds(),
         "max_attempts": job.retry.attempts if job.retry else 1,
+        "restartable": job.restartable,
         "args_schema": job.args.model_json_schema() if job.args else None,
         "owner": job.owner,
         "runbook": job.runbook,

@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from procrastinate.manager import JobManager
 
-from queue_worker.definitions import JobDefinition
 from queue_worker.errors import LockHeld
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.session import Session
@@ -54,31 +53,32 @@ class RunManager(JobManager):
             return _as_claims(rows)
 
     async def enqueue_and_claim(
-        self, session: Session, *, worker_id: int, job: JobDefinition[Any], batch: str
+        self, session: Session, *, worker_id: int, job: str, lock_key: str | None, batch: str
     ) -> Claim:
         """Put one job into the queue and claim it at once, unseen by other workers.
 
         Args:
             session: where to run the statements.
             worker_id: who claims.
-            job: the job.
+            job: its name.
+            lock_key: its lock key.
             batch: the request, as `write_batch` writes it.
 
         Raises:
             LockHeld: its lock key is held; nothing was enqueued.
             DatabaseUnreachable: the database does not answer.
         """
-        parameters = {"worker_id": worker_id, "jobs": [job.name], "queues": None, "free": 1}
+        parameters = {"worker_id": worker_id, "jobs": [job], "queues": None, "free": 1}
         try:
             async with session.transaction() as fetch:
                 ((_, queue_job_id, _),) = await fetch("enqueue_jobs", {"batch": batch})
                 rows = await fetch("claim_runs", parameters | {"queue_job_id": queue_job_id})
                 if not rows:
-                    holder = await fetch("read_lock_holder", {"lock_key": job.lock_key})
-                    raise LockHeld(str(job.lock_key), holder[0][0])
+                    holder = await fetch("read_lock_holder", {"lock_key": lock_key})
+                    raise LockHeld(str(lock_key), holder[0][0])
                 return _as_claims(rows)[0]
         except psycopg.errors.UniqueViolation:
-            raise LockHeld(str(job.lock_key), "a run that has just begun") from None
+            raise LockHeld(str(lock_key), "a run that has just begun") from None
 
     async def close_runs(
         self, session: Session, *, worker_id: int, ended: Sequence[EndedRun]

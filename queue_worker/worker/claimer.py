@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.station import Station
+
+RECONCILE_INTERVAL = 10.0  # seconds
 
 
 class Claimer:
     """Keeps the station of one worker busy.
 
     It looks at the queue when it is hinted to, when a run has ended that others may wait for, and
-    every poll interval whatever happens.
+    every poll interval whatever happens. Between claims it compares what the database says it has
+    claimed with what it knows of: the answer of a claim may have got lost.
     """
 
     def __init__(self, station: Station, queues: Sequence[str], concurrency: int) -> None:
@@ -21,6 +25,7 @@ class Claimer:
         self._queues = queues
         self._concurrency = concurrency
         self._hint = asyncio.Event()
+        self._reconciled = time.monotonic()
 
     def hint(self) -> None:
         """There may be something to claim."""
@@ -35,19 +40,11 @@ class Claimer:
                 await self._wait_for_hint()
 
     async def _claim(self, free: int) -> int:
-        claims = await persist(
-            "claiming runs",
-            lambda: self._station.manager.claim_runs(
-                self._station.claims,
-                worker_id=self._station.worker_id,
-                jobs=self._station.registry.names,
-                queues=self._queues or None,
-                free=free,
-            ),
-        )
-        for claim in claims:
-            self._station.start(claim)
-        return len(claims)
+        claimed = await persist("claiming runs", lambda: self._station.claim(self._queues, free))
+        if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
+            await persist("comparing claims", self._station.return_orphans)
+            self._reconciled = time.monotonic()
+        return claimed
 
     async def _wait_for_hint(self) -> None:
         try:

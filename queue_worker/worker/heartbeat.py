@@ -1,33 +1,48 @@
-"""Say that this worker is alive: from a thread, so that a job that blocks the loop can't stop it."""
+"""Say that this worker is alive, from a thread: a job that blocks the loop can't stop that."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
 import structlog
 
-from queue_worker.database import connect
 from queue_worker.errors import DatabaseUnreachable
+from queue_worker.session import Session
 from queue_worker.settings import Settings
-from queue_worker.statements import statement
+from queue_worker.worker import timing
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
-
-INTERVAL = 2.0  # seconds
 
 
 class Heartbeat:
     """Renews the heartbeat of one worker until it is stopped.
 
-    `on_disowned` is called from the thread when the database says that this worker is not alive.
+    Both functions are called from the thread.
+
+    Args:
+        settings: where the database is.
+        worker_id: whose heartbeat it is.
+        on_silent: called each time the heartbeat could not be renewed for SILENT seconds.
+        on_disowned: called once if the database says that this worker is not alive any more.
     """
 
-    def __init__(self, settings: Settings, worker_id: int, on_disowned: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        worker_id: int,
+        *,
+        on_silent: Callable[[], object],
+        on_disowned: Callable[[], object],
+    ) -> None:
         self._settings = settings
         self._worker_id = worker_id
+        self._on_silent = on_silent
         self._on_disowned = on_disowned
+        self._renewed = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -41,25 +56,33 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
+        asyncio.run(self._beat_until_stopped())
+
+    async def _beat_until_stopped(self) -> None:
+        session = Session(
+            self._settings.direct_dsn,
+            name=f"queue_worker heartbeat {self._worker_id}",
+            connect_timeout=timing.SILENT / 4,
+            time_limit=timing.SILENT / 4,
+        )
         while not self._stopping.is_set():
+            # A process that was frozen, or cut off, must know before it says that it is alive.
+            self._check_silence()
             try:
-                self._beat_while_connected()
+                await self._beat(session)
             except (DatabaseUnreachable, psycopg.Error) as error:
                 log.warning("heartbeat.failed", error=str(error).strip())
-                self._stopping.wait(INTERVAL / 2)
+            self._stopping.wait(timing.HEARTBEAT)  # this loop has nothing else to do
+        await session.aclose()
 
-    def _beat_while_connected(self) -> None:
-        with connect(
-            self._settings.dsn,
-            name=f"queue_worker heartbeat {self._worker_id}",
-            connect_timeout=self._settings.connect_timeout,
-        ) as connection:
-            connection.execute("SET statement_timeout = '4s'")
-            while not self._stopping.is_set():
-                row = connection.execute(
-                    statement("renew_heartbeat"), {"worker_id": self._worker_id}
-                ).fetchone()
-                if row is None:
-                    self._on_disowned()
-                    return
-                self._stopping.wait(INTERVAL)
+    async def _beat(self, session: Session) -> None:
+        rows = await session.fetch("renew_heartbeat", {"worker_id": self._worker_id})
+        if rows:
+            self._renewed = time.monotonic()
+        else:
+            self._stopping.set()
+            self._on_disowned()
+
+    def _check_silence(self) -> None:
+        if time.monotonic() - self._renewed > timing.SILENT:
+            self._on_silent()

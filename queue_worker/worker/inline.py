@@ -67,9 +67,7 @@ async def run_inline(
 async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait: bool) -> Claim:
     while True:
         try:
-            return await station.manager.enqueue_and_claim(
-                station.claims, worker_id=station.worker_id, job=job, batch=batch
-            )
+            return await station.claim_new(batch, job.name, job.lock_key)
         except LockHeld:
             if not wait:
                 raise

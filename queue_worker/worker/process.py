@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 from collections.abc import Iterator
+from typing import NoReturn
 
 import structlog
 
 from queue_worker.execution.run import EndedRun
 from queue_worker.registry import JobRegistry
-from queue_worker.session import Session
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
 from queue_worker.worker.listener import Listener
+from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.station import Station
 
@@ -37,7 +40,11 @@ class Worker:
         self._hurrying = asyncio.Event()
         self._failure: str | None = None
         self._station = Station(
-            registry, settings, on_closed=self._on_closed, on_disowned=self._on_disowned
+            registry,
+            settings,
+            on_closed=self._on_closed,
+            on_disowned=self._on_disowned,
+            on_given_up=self._on_given_up,
         )
         self._claimer = Claimer(self._station, settings.queues, settings.concurrency)
         self._registry = registry
@@ -53,16 +60,17 @@ class Worker:
         with self._signals():
             loops = self._start_loops()
             await self._wait_for_end(loops | self._station.loops)
-            for task in loops:
-                task.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            await self._end_loops(loops)
             await self._drain()
         await self._station.close("failed" if self._failure else "stopped")
         if self._failure:
             log.error("worker.failed", reason=self._failure, worker_id=self._station.worker_id)
-            return EXIT_FAILED
-        log.info("worker.stopped", worker_id=self._station.worker_id)
-        return EXIT_STOPPED
+        else:
+            log.info("worker.stopped", worker_id=self._station.worker_id)
+        code = EXIT_FAILED if self._failure else EXIT_STOPPED
+        if self._station.has_given_up:
+            _exit_now(code)
+        return code
 
     def stop(self) -> None:
         """Ask it to stop; asked again, it hurries."""
@@ -71,25 +79,23 @@ class Worker:
         self._stopping.set()
 
     def _start_loops(self) -> set[asyncio.Task[None]]:
-        ticks = Session(
-            self._settings.dsn,
-            name="queue_worker scheduler",
-            connect_timeout=self._settings.connect_timeout,
-        )
-        scheduler = Scheduler(self._registry, ticks, self._station.worker_id)
-        listener = Listener(self._settings, self._settings.queues, self._claimer.hint)
+        worker_id = self._station.worker_id
+        self._sessions = [self._station.session("ticks"), self._station.session("reaper")]
+        ticks, reaping = self._sessions
+        loops = [
+            self._claimer,
+            Listener(self._settings, self._settings.queues, self._claimer.hint),
+            Scheduler(self._registry, ticks, worker_id),
+            Reaper(reaping, worker_id, self._claimer.hint),
+        ]
+        return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}
 
-        async def schedule() -> None:
-            async with contextlib.aclosing(ticks):
-                await scheduler.run()
-
-        loops = {
-            asyncio.create_task(self._claimer.run(), name="claimer"),
-            asyncio.create_task(listener.run(), name="listener"),
-        }
-        if scheduler.has_jobs:
-            loops.add(asyncio.create_task(schedule(), name="scheduler"))
-        return loops
+    async def _end_loops(self, loops: set[asyncio.Task[None]]) -> None:
+        for task in loops:
+            task.cancel()
+        for session in self._sessions:
+            await session.aclose()
+        await asyncio.gather(*loops, return_exceptions=True)
 
     async def _wait_for_end(self, loops: set[asyncio.Task[None]]) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
@@ -117,7 +123,10 @@ class Worker:
 
     def _on_disowned(self) -> None:
         self._fail("the database says that this worker is not alive any more")
-        self._station.cancel_all("the worker was declared dead")
+        self._stopping.set()
+
+    def _on_given_up(self, ended: EndedRun) -> None:
+        self._fail(f"run {ended.claim.run_id} of job {ended.job} ignores its cancellation")
         self._stopping.set()
 
     def _fail(self, reason: str) -> None:
@@ -143,3 +152,9 @@ class Worker:
             "concurrency": self._settings.concurrency,
             "dry_run": self._settings.dry_run,
         }
+
+
+def _exit_now(code: int) -> NoReturn:
+    """End the process although a job that ignores its cancellation would keep the loop going."""
+    logging.shutdown()
+    os._exit(code)

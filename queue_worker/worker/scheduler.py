@@ -34,11 +34,6 @@ class Scheduler:
         self._session = session
         self._worker_id = worker_id
 
-    @property
-    def has_jobs(self) -> bool:
-        """Whether any job has a schedule."""
-        return bool(self._jobs)
-
     async def run(self) -> None:
         """Fire what is due, until cancelled."""
         while True:

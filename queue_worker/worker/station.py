@@ -24,6 +24,7 @@ from queue_worker.queue.manager import RunManager
 from queue_worker.registry import JobRegistry
 from queue_worker.session import Session
 from queue_worker.settings import Settings
+from queue_worker.worker import timing
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.closer import Closer
 from queue_worker.worker.heartbeat import Heartbeat
@@ -41,6 +42,7 @@ class Station:
         settings: its settings.
         on_closed: told of every run once its end is committed.
         on_disowned: told once if the database says that this process is not alive any more.
+        on_given_up: told of every run that ignores its cancellation.
         kind: a worker, or a process for a single inline run.
     """
 
@@ -51,22 +53,29 @@ class Station:
         *,
         on_closed: Callable[[EndedRun], None],
         on_disowned: Callable[[], None],
+        on_given_up: Callable[[EndedRun], None] = lambda _: None,
         kind: WorkerKind = "worker",
     ) -> None:
         self.registry = registry
         self.settings = settings
         self.metrics = JobMetrics()
-        self.manager: RunManager = build_app(registry, settings).job_manager  # type: ignore[assignment]  # set there
+        self._manager: RunManager = build_app(registry, settings).job_manager  # type: ignore[assignment]  # set there
         self._kind: WorkerKind = kind
         self._on_closed = on_closed
         self._on_disowned = on_disowned
+        self._on_given_up = on_given_up
         self._observer = RunObserver(self.metrics)
-        self._started: dict[str, asyncio.Task[bool]] = {}
+        self._open_claims: dict[str, Claim] = {}
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
-        self.claims = self._session("claims", settings.dsn)
-        self._closes = self._session("closes", settings.dsn)
-        self._locks = LockSession(self._session("locks", settings.direct_dsn), self._lose_lock)
+        self._claims = self.session("claims")
+        self._closes = self.session("closes")
+        self._locks = LockSession(
+            self.session("locks", time_limit=timing.SELF_FENCE),
+            watch_interval=timing.LOCK_WATCH,
+            on_lost=self._lose_lock,
+        )
         self._children = ChildProcesses(settings)
         self._runner = Runner(
             registry,
@@ -74,6 +83,7 @@ class Station:
             self._locks,
             self._children,
             self._observer,
+            on_given_up=self._close_given_up,
             returns_held=kind == "worker",
         )
 
@@ -83,35 +93,93 @@ class Station:
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        await publish_jobs(self.claims, self.registry)
+        await publish_jobs(self._claims, self.registry)
         self.worker_id = await register_worker(
-            self.claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
+            self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )
         await self._locks.open(self.worker_id)
-        loop = asyncio.get_running_loop()
+        call = asyncio.get_running_loop().call_soon_threadsafe
         self._heartbeat = Heartbeat(
             self.settings,
             self.worker_id,
-            functools.partial(loop.call_soon_threadsafe, self._on_disowned),
+            on_silent=functools.partial(call, self._fence),
+            on_disowned=functools.partial(call, self._disown),
         )
         self._heartbeat.start()
-        self._closer = Closer(self.manager, self._closes, self.worker_id, self._forget)
+        self._closer = Closer(self._manager, self._closes, self.worker_id, self._forget)
         self.loops = {
             asyncio.create_task(self._closer.run(), name="closer"),
             asyncio.create_task(self._locks.watch(), name="lock session"),
         }
 
+    def session(self, purpose: str, *, time_limit: float = 30.0) -> Session:
+        """A connection of this process's own, straight to the server."""
+        return Session(
+            self.settings.direct_dsn,
+            name=f"queue_worker {purpose}",
+            connect_timeout=self.settings.connect_timeout,
+            time_limit=time_limit,
+        )
+
+    async def claim(self, queues: Sequence[str], free: int) -> int:
+        """Claim up to `free` runs and start them; returns how many.
+
+        Raises:
+            DatabaseUnreachable: the database does not answer; runs may have been claimed.
+        """
+        claims = await self._manager.claim_runs(
+            self._claims,
+            worker_id=self.worker_id,
+            jobs=self.registry.names,
+            queues=queues or None,
+            free=free,
+        )
+        for claim in claims:
+            self.start(claim)
+        return len(claims)
+
+    async def claim_new(self, batch: str, job: str, lock_key: str | None) -> Claim:
+        """Enqueue one job and claim it, unseen by others.
+
+        Raises:
+            LockHeld: its lock key is held; nothing was enqueued.
+            DatabaseUnreachable: the database does not answer.
+        """
+        return await self._manager.enqueue_and_claim(
+            self._claims, worker_id=self.worker_id, job=job, lock_key=lock_key, batch=batch
+        )
+
+    async def return_orphans(self) -> None:
+        """Give back what is claimed for this process without its knowledge.
+
+        Raises:
+            DatabaseUnreachable: the database does not answer.
+        """
+        known = [claim.queue_job_id for claim in self._open_claims.values()]
+        rows = await self._claims.fetch(
+            "return_orphans", {"worker_id": self.worker_id, "known": known}
+        )
+        if rows:
+            log.warning("jobs.returned", queue_job_ids=[queue_job_id for (queue_job_id,) in rows])
+
     def start(self, claim: Claim) -> asyncio.Task[bool]:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""
         self._all_closed.clear()
+        self._open_claims[claim.run_id] = claim
         task = asyncio.create_task(self._carry_out(claim), name=claim.run_id)
-        self._started[claim.run_id] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     @property
     def occupied(self) -> int:
         """How many runs are claimed and not yet closed."""
-        return len(self._started)
+        return len(self._open_claims)
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a run goes on although it is closed."""
+        return bool(self._tasks)
 
     async def wait_until_closed(self) -> None:
         """Return when every run that was started is closed."""
@@ -119,8 +187,7 @@ class Station:
 
     def cancel_all(self, reason: str) -> None:
         """Cancel what executes; it ends `cancelled`."""
-        for run_id in self._runner.executing:
-            self._runner.cancel(run_id, Outcome.CANCELLED, Failure("WorkerStopped", reason))
+        self._runner.cancel_all(Outcome.CANCELLED, Failure("WorkerStopped", reason))
 
     async def close(self, how: Literal["stopped", "failed"]) -> None:
         """End the loops and sessions, and say how this process has ended."""
@@ -130,27 +197,34 @@ class Station:
         await self._children.close()
         await asyncio.to_thread(self._heartbeat.stop)
         try:
-            await end_worker(self.claims, self.worker_id, how)
+            await self.return_orphans()
+            await end_worker(self._claims, self.worker_id, how)
         except DatabaseUnreachable as error:
             log.warning("worker.end_unrecorded", error=str(error))
-        for session in (self.claims, self._closes, self._locks):
+        for session in (self._claims, self._closes, self._locks):
             await session.aclose()
 
     async def _carry_out(self, claim: Claim) -> bool:
         try:
             ended = await self._runner.carry_out(claim)
         except (LockHeld, DatabaseUnreachable) as obstacle:
-            log.info("job.returned", run_id=claim.run_id, job=claim.job, reason=str(obstacle))
+            log.info("job.returned", **claim.facts, reason=str(obstacle))
             await persist(
                 "returning a run",
-                lambda: self.manager.return_runs(
-                    self.claims, worker_id=self.worker_id, claims=[claim], wait=RETURN_WAIT
+                lambda: self._manager.return_runs(
+                    self._closes, worker_id=self.worker_id, claims=[claim], wait=RETURN_WAIT
                 ),
             )
             self._leave(claim)
             return False
-        self._closer.close(ended)
+        if ended is not None:
+            self._closer.close(ended)
         return True
+
+    def _close_given_up(self, ended: EndedRun) -> None:
+        log.error("job.given_up", **ended.facts)
+        self._closer.close(ended)
+        self._on_given_up(ended)
 
     def _forget(self, ended: EndedRun) -> None:
         self._observer.ended(ended)
@@ -158,20 +232,22 @@ class Station:
         self._on_closed(ended)
 
     def _leave(self, claim: Claim) -> None:
-        del self._started[claim.run_id]
-        if not self._started:
+        del self._open_claims[claim.run_id]
+        if not self._open_claims:
             self._all_closed.set()
 
-    def _lose_lock(self, lock_key: str) -> None:
-        self._runner.cancel_holder(
-            lock_key,
-            Outcome.LOST,
-            Failure("LockSessionLost", f"the session that held lock key {lock_key!r} has ended"),
-        )
+    def _fence(self) -> None:
+        """Others may take over soon: what holds a lock key must not go on."""
+        log.warning("worker.fenced", silent_for_s=timing.SILENT)
+        self._locks.forget_all()
+        failure = Failure("WorkerSilent", f"no heartbeat could be sent for {timing.SILENT:g} s")
+        self._runner.cancel_locked(failure)
 
-    def _session(self, purpose: str, dsn: str) -> Session:
-        return Session(
-            dsn,
-            name=f"queue_worker {purpose}",
-            connect_timeout=self.settings.connect_timeout,
-        )
+    def _disown(self) -> None:
+        failure = Failure("WorkerDisowned", "the worker was declared dead while it ran")
+        self._runner.cancel_all(Outcome.LOST, failure)
+        self._on_disowned()
+
+    def _lose_lock(self, lock_key: str) -> None:
+        failure = Failure("LockSessionLost", f"the session that held {lock_key!r} has ended")
+        self._runner.cancel_locked(failure, lock_key)

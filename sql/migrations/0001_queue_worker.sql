@@ -77,6 +77,7 @@ CREATE TABLE queue_worker.job (
     lock_key        text,
     timeout         interval NOT NULL,
     max_attempts    integer NOT NULL,
+    restartable     boolean NOT NULL,
     args_schema     jsonb,
     owner           text NOT NULL,
     runbook         text NOT NULL,
@@ -96,6 +97,7 @@ COMMENT ON COLUMN queue_worker.job.lock_key IS
     'At most one run holding this key executes at any time; null lets runs overlap.';
 COMMENT ON COLUMN queue_worker.job.timeout IS 'After this a run is ended.';
 COMMENT ON COLUMN queue_worker.job.max_attempts IS '1 means that it is never retried by itself.';
+COMMENT ON COLUMN queue_worker.job.restartable IS 'Whether a run that was cut off may simply be run again.';
 COMMENT ON COLUMN queue_worker.job.args_schema IS 'JSON schema of its arguments; null if it takes none.';
 COMMENT ON COLUMN queue_worker.job.owner IS 'Who answers for it.';
 COMMENT ON COLUMN queue_worker.job.runbook IS 'Where it says what to do when it fails.';

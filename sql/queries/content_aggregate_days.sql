@@ -11,28 +11,31 @@ WITH new_day AS (
                                    ELSE pg_snapshot_xmax(pg_current_snapshot()) END
        AND NOT pg_visible_in_snapshot(e.transaction_id, %(seen)s::pg_snapshot)
 ), aggregate AS (
-    SELECT new_day.content_id, new_day.day, counted.*
+    SELECT new_day.content_id,
+           new_day.day,
+           count(*) AS events,
+           count(DISTINCT e.learner_id) AS learners,
+           coalesce(sum(e.value), 0) AS value_sum,
+           count(*) FILTER (WHERE e.event_type = 'view') AS views,
+           count(*) FILTER (WHERE e.event_type = 'complete') AS completions,
+           count(*) FILTER (WHERE e.event_type = 'score') AS scores,
+           coalesce(sum(e.value) FILTER (WHERE e.event_type = 'score'), 0) AS score_sum,
+           coalesce(sum(e.value * e.value) FILTER (WHERE e.event_type = 'score'), 0)
+               AS score_squares,
+           count(*) FILTER (WHERE e.event_type = 'drop_off') AS drop_offs,
+           count(*) FILTER (WHERE e.event_type NOT IN ('view', 'complete', 'score', 'drop_off'))
+               AS others
       FROM new_day
-      CROSS JOIN LATERAL (
-          SELECT count(*) AS events,
-                 count(DISTINCT e.learner_id) AS learners,
-                 coalesce(sum(e.value), 0) AS value_sum,
-                 count(*) FILTER (WHERE e.event_type = 'view') AS views,
-                 count(*) FILTER (WHERE e.event_type = 'complete') AS completions,
-                 count(*) FILTER (WHERE e.event_type = 'score') AS scores,
-                 coalesce(sum(e.value) FILTER (WHERE e.event_type = 'score'), 0) AS score_sum,
-                 coalesce(sum(e.value * e.value) FILTER (WHERE e.event_type = 'score'), 0)
-                     AS score_squares,
-                 count(*) FILTER (WHERE e.event_type = 'drop_off') AS drop_offs,
-                 count(*) FILTER (
-                     WHERE e.event_type NOT IN ('view', 'complete', 'score', 'drop_off')) AS others
-            FROM content_pipeline.analytics_event AS e
-           WHERE e.content_id = new_day.content_id
-             AND e.occurred_at >= new_day.day::timestamp AT TIME ZONE 'UTC'
-             AND e.occurred_at < (new_day.day + 1)::timestamp AT TIME ZONE 'UTC'
-      ) AS counted
+      -- The day is asked for twice: as an equation, to hash when there are many new days, and as a
+      -- range, to look a few up in the index.
+      JOIN content_pipeline.analytics_event AS e
+        ON e.content_id = new_day.content_id
+       AND (e.occurred_at AT TIME ZONE 'UTC')::date = new_day.day
+       AND e.occurred_at >= new_day.day::timestamp AT TIME ZONE 'UTC'
+       AND e.occurred_at < (new_day.day + 1)::timestamp AT TIME ZONE 'UTC'
      WHERE NOT EXISTS (
          SELECT FROM content_pipeline.aggregation_watermark WHERE new_day.day < events_kept_from)
+     GROUP BY new_day.content_id, new_day.day
 )
 INSERT INTO content_pipeline.analytics_daily_aggregate AS old (
     content_id, day, events, learners, value_sum, views, completions, scores, score_sum,

@@ -3,7 +3,7 @@
 -- withdrawn. The thresholds are parameters: signal_generator names and explains them.
 WITH bounds AS (
     SELECT today - 35 AS baseline_start, today - 7 AS window_start, today - 1 AS window_end
-      FROM (SELECT coalesce(%(as_of)s, (now() AT TIME ZONE 'UTC')::date) AS today)
+      FROM (SELECT coalesce(%(as_of)s, (now() AT TIME ZONE 'UTC')::date) AS today) AS clock
 ), total AS (
     SELECT content_id,
            day >= window_start AS is_window,

@@ -1,5 +1,5 @@
 -- One open suggestion for each content and kind with signals that nobody has decided on: those
--- whose whole window lies after the last decision. The same decline is so never suggested twice.
+-- whose whole window lies after the last decision, so that no decline is suggested twice.
 INSERT INTO content_pipeline.content_suggestion (content_id, kind, summary, evidence)
 SELECT s.content_id, s.kind,
        replace(s.kind::text, '_', ' ') || ': '

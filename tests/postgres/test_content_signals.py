@@ -151,8 +151,8 @@ def test_without_a_date_it_looks_at_the_days_before_the_databases_today(
 ) -> None:
     (today,) = connection.execute("SELECT (now() AT TIME ZONE 'UTC')::date").fetchone() or ()
     shift = today - TODAY
-    days = dict.fromkeys(BASELINE, {"views": 20}) | dict.fromkeys(WINDOW, {"views": 2})
-    add_aggregates(connection, "c1", {day + shift: numbers for day, numbers in days.items()})
+    add_aggregates(connection, "c1", {day + shift: {"views": 20} for day in BASELINE})
+    add_aggregates(connection, "c1", {day + shift: {"views": 2} for day in WINDOW})
     detect(settings, as_of=None)
     assert signals_in(connection) == [("c1", "falling_engagement")]
 

@@ -107,7 +107,9 @@ def _count(events: list[Event]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def add_aggregates(connection: Connection, content_id: str, days: dict[date, dict[str, int]]) -> None:
+def add_aggregates(
+    connection: Connection, content_id: str, days: dict[date, dict[str, int]]
+) -> None:
     """Write aggregates as if events had been counted; a day gives the numbers that matter."""
     for day, given in days.items():
         numbers = {"views": 0, "completions": 0, "scores": 0, "drop_offs": 0} | given

@@ -1,0 +1,72 @@
+"""A run in progress: it has a deadline, it can be cancelled, and given up if it ignores that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from queue_worker.execution.failure import Failure
+from queue_worker.execution.outcome import Outcome
+from queue_worker.execution.run import Claim
+
+# A child process is killed after the grace; what is not over some time later never will be.
+_LAST_PATIENCE = 2.0  # seconds
+
+
+class Execution:
+    """One run in progress, in the task that created this.
+
+    Attributes:
+        claim: what is carried out.
+        started: `time.monotonic()` when its function was about to be called.
+        verdict: what it ends as once it was cancelled; None until then.
+        grace: seconds that the job gets to clean up after its cancellation.
+        is_given_up: whether it has ignored its cancellation, and was closed without its consent.
+    """
+
+    def __init__(
+        self, claim: Claim, *, grace: float, on_given_up: Callable[[Execution], None]
+    ) -> None:
+        self.claim = claim
+        self.started = time.monotonic()
+        self.verdict: tuple[Outcome, Failure] | None = None
+        self.grace = grace
+        self.is_given_up = False
+        self._on_given_up = on_given_up
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, timeout: float) -> None:
+        """Start the deadline: the run is cancelled when it has lasted `timeout` seconds."""
+        self.started = time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, timeout)
+
+    def cancel(self, outcome: Outcome, failure: Failure, *, grace: float | None = None) -> None:
+        """Cancel it: it ends with this outcome, whatever it does from now on."""
+        if self.verdict is not None or self._task is None:
+            return
+        self.verdict = (outcome, failure)
+        self.grace = self.grace if grace is None else grace
+        self._stop_timer()
+        patience = self.grace + _LAST_PATIENCE
+        self._timer = asyncio.get_running_loop().call_later(patience, self._give_up)
+        self._task.cancel()
+
+    def end(self) -> None:
+        """Its function has returned or raised."""
+        self._stop_timer()
+        if self.verdict is not None and self._task is not None:
+            self._task.uncancel()
+
+    def _expire(self, timeout: float) -> None:
+        failure = Failure("DeadlineExpired", f"the run took longer than its {timeout:g} seconds")
+        self.cancel(Outcome.TIMED_OUT, failure)
+
+    def _give_up(self) -> None:
+        self.is_given_up = True
+        self._on_given_up(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

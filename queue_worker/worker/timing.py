@@ -1,0 +1,14 @@
+"""The times that liveness rests on, in seconds; each bound rests on the ones before it.
+
+A worker renews its heartbeat and watches its lock session. If it can't, it ends its own locked
+runs within SELF_FENCE, or at the latest when it has been SILENT for its own part. Others take over
+only after that: at once after SELF_FENCE where the server knows that its session is gone, else
+after FROZEN, and then they end its session first.
+"""
+
+HEARTBEAT = 1.0  # between two heartbeats
+LOCK_WATCH = 0.5  # between two looks at the lock session
+SELF_FENCE = 1.5  # from the end of a lock session to the end of the runs that it protected
+SILENT = 8.0  # without a heartbeat a worker ends its own locked runs
+FROZEN = 12.0  # without a heartbeat others end its session
+REAP = 0.5  # between two looks for dead workers

@@ -1,0 +1,1 @@
+SELECT to_regclass('content_pipeline.analytics_event') IS NOT NULL

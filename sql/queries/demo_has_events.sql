@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM content_pipeline.analytics_event)
