@@ -14,6 +14,7 @@ import structlog
 from psycopg import sql
 
 from queue_worker.database import connect, connect_async
+from queue_worker.errors import RunError
 from queue_worker.settings import Settings
 
 
@@ -51,6 +52,19 @@ class JobContext:
         return max(0.0, self.started + self.timeout - time.monotonic())
 
     @property
+    def fence(self) -> tuple[str, str]:
+        """What `SELECT queue_worker.assert_fence(%s, %s)` takes: the lock key and our token.
+
+        Called in the transaction that writes, it raises unless this run still holds its lock key.
+
+        Raises:
+            RunError: this run holds no lock key.
+        """
+        if self.lock_key is None:
+            raise RunError(f"Job {self.job!r} has no lock key to fence with. Declare lock=...")
+        return self.lock_key, self.run_id
+
+    @property
     def log(self) -> structlog.stdlib.BoundLogger:
         """A logger; its lines carry the run id, job, queue and attempt."""
         logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(self.job)
@@ -66,7 +80,7 @@ class JobContext:
         Raises:
             DatabaseUnreachable: no connection could be made.
         """
-        connection = await connect_async(self.settings.dsn, name=self._name)
+        connection = await connect_async(self.settings.direct_dsn, name=self._name)
         async with connection:
             await connection.execute(self._time_limit())
             await connection.set_autocommit(False)
@@ -79,7 +93,7 @@ class JobContext:
         Raises:
             DatabaseUnreachable: no connection could be made.
         """
-        with connect(self.settings.dsn, name=self._name) as connection:
+        with connect(self.settings.direct_dsn, name=self._name) as connection:
             connection.execute(self._time_limit())
             connection.autocommit = False
             yield connection

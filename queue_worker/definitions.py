@@ -23,6 +23,8 @@ ArgsT = TypeVar("ArgsT")
 NAME_BYTES = 128  # procrastinate_jobs.task_name is varchar(128)
 QUEUE_BYTES = 40  # the NOTIFY channel "procrastinate_queue_v1#<queue>" ends at 63 bytes
 LOCK_KEY_BYTES = 512  # a btree entry holds some 2,700 bytes; a longer key is surely a mistake
+MOST_CATCH_UP = 1_000
+LEAST_MEMORY_MB = 256
 LONGEST_TIMEOUT = timedelta(days=7)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
@@ -86,6 +88,10 @@ class JobDefinition(Generic[ArgsT]):
         retry: how a failed run is tried again; None means never.
         restartable: whether a run that was cut off (its worker stopped or died) may simply be
             run again: declare it of a job that is idempotent.
+        catch_up: how many of the ticks that passed while no worker was there are run afterwards:
+            0 for none, 1 for the latest, n for the latest n. The others are recorded as missed.
+        max_memory_mb: the most address space that the child process of a plain `def` may use, in
+            MiB; past it the job gets a MemoryError.
         owner: who answers for it.
         runbook: where it says what to do when it fails.
         description: one line for people; by default the first line of the function's docstring.
@@ -104,6 +110,8 @@ class JobDefinition(Generic[ArgsT]):
     priority: int = 0
     retry: RetryPolicy | None = None
     restartable: bool = False
+    catch_up: int = 1
+    max_memory_mb: int | None = None
     owner: str = ""
     runbook: str = ""
     description: str = ""
@@ -115,6 +123,7 @@ class JobDefinition(Generic[ArgsT]):
         _check_args(self)
         _check_schedule(self)
         _check_place_in_queue(self)
+        _check_limits(self)
         if not self.description:
             first_line = (inspect.getdoc(self.function) or "").partition("\n")[0]
             object.__setattr__(self, "description", first_line)
@@ -222,6 +231,26 @@ def _check_schedule(job: JobDefinition[Any]) -> None:
             "args",
             "has required fields, but a schedule has nobody to fill them",
             "Give each field a default, or make the job manual().",
+        )
+
+
+def _check_limits(job: JobDefinition[Any]) -> None:
+    if not 0 <= job.catch_up <= MOST_CATCH_UP:
+        raise DefinitionError(
+            job.name, "catch_up", f"is not 0 to {MOST_CATCH_UP}", "Use 0 for none, 1 for the latest."
+        )
+    if job.max_memory_mb is None:
+        return
+    if job.is_async:
+        raise DefinitionError(
+            job.name,
+            "max_memory_mb",
+            "limits a child process, but an `async def` runs in the worker itself",
+            "Make it a plain `def`, or leave the limit out.",
+        )
+    if job.max_memory_mb < LEAST_MEMORY_MB:
+        raise DefinitionError(
+            job.name, "max_memory_mb", f"is less than {LEAST_MEMORY_MB}", "Python alone needs more."
         )
 
 

@@ -31,6 +31,8 @@ class JobOptions(TypedDict, total=False):
     priority: int
     retry: RetryPolicy | None
     restartable: bool
+    catch_up: int
+    max_memory_mb: int | None
     owner: str
     runbook: str
     description: str

@@ -7,8 +7,11 @@ from dataclasses import asdict
 import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
-from queue_worker.cli.output import out, print_json
+from queue_worker.cli.output import out, print_json, say
 from queue_worker.governance.checks import check_environment
+
+_OK = "[green]ok[/green]    "
+_FAILED = "[bold red]failed[/bold red]"
 
 
 def check(context: typer.Context, as_json: AsJson = False) -> None:
@@ -19,7 +22,6 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
         print_json([asdict(result) for result in results])
     else:
         for result in results:
-            mark = "[green]ok[/green]    " if result.ok else "[bold red]failed[/bold red]"
-            out.print(f"{mark}  {result.name:10}", end="  ")
-            out.print(result.message, markup=False)
+            out.print(_OK if result.ok else _FAILED, end="  ")
+            say(f"{result.name:10}  {result.message}")
     raise typer.Exit(max(result.exit_code for result in results))

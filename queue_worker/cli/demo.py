@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from queue_worker.demo.embedded import (
 from queue_worker.demo.walkthrough import Findings, Progress, StepBegun, StepEnded, walk_through
 
 _DATABASE = "queue_worker_demo"
+_DATABASE_URL = f"postgresql:///{_DATABASE}"  # until the server is started
 
 
 def demo(
@@ -50,12 +52,13 @@ def demo(
         return
     began = time.monotonic()
     own = os.environ.get("DATABASE_URL")
+    invocation.settings(database_url=own or _DATABASE_URL)  # refused before a server is started
     with alone_in(folder):
         dsn = own or make_database(start_embedded(cluster), _DATABASE)
         settings = invocation.settings(database_url=dsn, direct_url=None if own else dsn)
-        findings = _show_progress(
-            walk_through(settings, seed=seed, log_file=folder / "worker.log"), quiet=as_json
-        )
+        log_file = folder / "worker.log"
+        with closing(walk_through(settings, seed=seed, log_file=log_file)) as steps:
+            findings = _show_progress(steps, quiet=as_json)
     seconds = time.monotonic() - began
     psql = 'psql "$DATABASE_URL"' if own else f"{find_psql()} {shlex.quote(dsn)}"
     if as_json:
@@ -65,10 +68,10 @@ def demo(
     say(f"Done in {seconds:.0f} s. The database is yours to look at:\n\n  {psql}\n")
     say("There, \\d+ queue_worker.* explains every table.")
     if not own:
-        say("`queue-worker demo --stop` stops its server.")
+        say(f"`queue-worker demo --stop --folder {shlex.quote(str(folder))}` stops its server.")
 
 
-def _show_progress(steps: Iterator[Progress], *, quiet: bool) -> Findings:
+def _show_progress(steps: Iterable[Progress], *, quiet: bool) -> Findings:
     console = messages(quiet=quiet)
     with console.status("starting") as display:
         for progress in steps:

@@ -7,19 +7,37 @@ from typing import Annotated
 
 import typer
 
-from queue_worker.cli.invocation import AsJson, Invocation, parse_arguments, ready_database
-from queue_worker.cli.output import out, print_json
+from queue_worker.cli.invocation import (
+    Arguments,
+    AsJson,
+    Invocation,
+    JobName,
+    parse_arguments,
+    ready_database,
+)
+from queue_worker.cli.output import print_json, say
 from queue_worker.queue.client import SyncQueueClient
+from queue_worker.registry import load_registry
+
+
+def _seconds(text: str) -> timedelta:
+    try:
+        delay = timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        delay = timedelta(-1)
+    if delay < timedelta(0):
+        raise typer.BadParameter("it is no number of seconds from 0 on.")
+    return delay
 
 
 def enqueue(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The name of the job.")],
-    arguments: Annotated[
-        str | None, typer.Option("--args", metavar="JSON", help="Its arguments, as an object.")
-    ] = None,
+    job: JobName,
+    *,
+    arguments: Arguments = None,
     delay: Annotated[
-        float | None, typer.Option(min=0, help="Seconds that it must wait at least.")
+        timedelta | None,
+        typer.Option(parser=_seconds, metavar="SECONDS", help="It must wait at least so long."),
     ] = None,
     priority: Annotated[int | None, typer.Option(help="Higher runs first.")] = None,
     lock_key: Annotated[str | None, typer.Option(help="Instead of the job's own.")] = None,
@@ -31,12 +49,12 @@ def enqueue(
     """Put a job into the queue and return at once."""
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = invocation.registry(settings)
+    registry = load_registry(settings.app)
     with ready_database(settings) as connection:
         answer = SyncQueueClient(registry, settings).enqueue(
             job,
             parse_arguments(job, arguments),
-            delay=None if delay is None else timedelta(seconds=delay),
+            delay=delay,
             priority=priority,
             lock_key=lock_key,
             queueing_lock=queueing_lock,
@@ -45,6 +63,6 @@ def enqueue(
     if as_json:
         print_json({"queue_job_id": answer.queue_job_id, "enqueued": answer.enqueued})
     elif answer.enqueued:
-        out.print(f"Enqueued job {job} as {answer.queue_job_id}.")
+        say(f"Enqueued job {job} as {answer.queue_job_id}.")
     else:
-        out.print(f"Not enqueued: job {answer.queue_job_id} of this queueing lock still waits.")
+        say(f"Not enqueued: job {answer.queue_job_id} of this queueing lock still waits.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +16,16 @@ import typer
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
 from queue_worker.governance.migrations import check_migrations
-from queue_worker.registry import JobRegistry, load_registry
 from queue_worker.settings import Settings, load_settings
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The name of the job.")]
+Arguments = Annotated[
+    str | None,
+    typer.Option(
+        "--args", metavar="JSON", help="Its arguments, an object; - reads standard input."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,11 @@ class Invocation:
         """
         return load_settings(app=self.app, **overrides)
 
-    def registry(self, settings: Settings) -> JobRegistry:
-        """The registry of this call.
-
-        Raises:
-            RegistryError: it cannot be loaded, or is empty.
-        """
-        return load_registry(settings.app)
+    @property
+    def registry_path(self) -> str:
+        """Where the registry is; no other setting is needed to know that."""
+        default: str = Settings.model_fields["app"].default
+        return self.app or os.environ.get("QUEUE_WORKER_APP") or default
 
 
 @contextmanager
@@ -71,8 +77,8 @@ def parse_arguments(job: str, text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
-    except ValueError as error:
+        found = json.loads(sys.stdin.buffer.read() if text == "-" else text)
+    except (ValueError, RecursionError) as error:
         problem = f"they are no JSON ({error})"
         raise ArgumentsError(job, [problem], """Give an object, such as '{"id": 1}'.""") from None
     if not isinstance(found, dict):

@@ -6,6 +6,7 @@ import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import print_json, print_table
+from queue_worker.registry import load_registry
 
 _COLUMNS = ("name", "schedule", "queue", "lock_key", "timeout", "attempts", "description")
 
@@ -13,7 +14,6 @@ _COLUMNS = ("name", "schedule", "queue", "lock_key", "timeout", "attempts", "des
 def jobs(context: typer.Context, as_json: AsJson = False) -> None:
     """List the jobs of the registry."""
     invocation: Invocation = context.obj
-    settings = invocation.settings()
     rows = [
         {
             "name": job.name,
@@ -27,9 +27,9 @@ def jobs(context: typer.Context, as_json: AsJson = False) -> None:
             "runbook": job.runbook,
             "description": job.description,
         }
-        for job in invocation.registry(settings)
+        for job in load_registry(invocation.registry_path)
     ]
     if as_json:
         print_json(rows)
     else:
-        print_table(f"Jobs of {settings.app}", _COLUMNS, rows)
+        print_table(f"Jobs of {invocation.registry_path}", _COLUMNS, rows)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
-from queue_worker.cli.output import out, print_json
+from queue_worker.cli.output import print_json, say
 from queue_worker.database import connect
 from queue_worker.governance.migrations import Migration, check_migrations, plan_migrations
 from queue_worker.governance.migrations import migrate as apply_migrations
@@ -42,8 +42,8 @@ def migrate(
         for migration in files:
             _announce(migration)
     if not as_json and not files:
-        out.print("The database is at the level of this version.")
+        say("The database is at the level of this version.")
 
 
 def _announce(migration: Migration) -> None:
-    out.print(f"{migration.how:8}  {migration.name}")
+    say(f"{migration.how:8}  {migration.name}")

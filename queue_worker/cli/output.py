@@ -16,6 +16,7 @@ from rich.text import Text
 from queue_worker.errors import QueueWorkerError
 
 out = Console(highlight=False)
+_LINES = frozenset("\n\t")  # all other control characters could steer a terminal
 _STYLES = {
     "succeeded": "green",
     "failed": "bold red",
@@ -40,6 +41,21 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, 
         out.print(f"[bold]{title}[/bold]\n  nothing\n")
 
 
+def say(text: str) -> None:
+    """Print text as it is: nothing in it is markup, and no line is broken."""
+    out.print(_printable(text), markup=False, soft_wrap=True)
+
+
+def messages(*, quiet: bool = False) -> Console:
+    """Standard error, where lines are not broken either."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+
+
+def say_aside(text: str) -> None:
+    """The same on standard error, for what is not a result."""
+    messages().print(_printable(text), markup=False)
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON, on one line if it is not a terminal."""
     indent = 2 if sys.stdout.isatty() else None
@@ -48,9 +64,8 @@ def print_json(value: object) -> None:
 
 def print_error(error: QueueWorkerError) -> None:
     """Print what went wrong and its remedy, on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        Text.assemble(("Error: ", "bold red"), str(error))
-    )
+    text = _printable(" ".join(str(error).split()))
+    messages().print(Text.assemble(("Error: ", "bold red"), text))
 
 
 def styled_outcome(outcome: str) -> Text:
@@ -62,8 +77,14 @@ def _cell(value: object) -> Text:
     if value is None:
         return Text("")
     if isinstance(value, str):
-        return styled_outcome(value)
+        return styled_outcome(_printable(value))
     return Text(_for_people(value))
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        c if c.isprintable() or c in _LINES else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _for_people(value: object) -> str:

@@ -8,25 +8,32 @@ from typing import Annotated, Any
 
 import psycopg
 import typer
-from rich.console import Console
 
-from queue_worker.cli.invocation import AsJson, Invocation, parse_arguments, ready_database
-from queue_worker.cli.output import out, print_json, styled_outcome
+from queue_worker.cli.invocation import (
+    Arguments,
+    AsJson,
+    Invocation,
+    JobName,
+    parse_arguments,
+    ready_database,
+)
+from queue_worker.cli.output import messages, out, print_json, say, say_aside, styled_outcome
 from queue_worker.governance.reports import Row, follow_job
 from queue_worker.observability.logs import configure_logs
 from queue_worker.queue.client import SyncQueueClient
+from queue_worker.registry import load_registry
 from queue_worker.worker.inline import run_inline
 
 _FOLLOW_INTERVAL = 0.2  # seconds between two looks at a job that is waited for
+_INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 _EXIT_CODES = {"succeeded": 0, "dry_run": 0, "skipped": 75, None: 69}
 
 
 def run(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The name of the job.")],
-    arguments: Annotated[
-        str | None, typer.Option("--args", metavar="JSON", help="Its arguments, as an object.")
-    ] = None,
+    job: JobName,
+    *,
+    arguments: Arguments = None,
     wait: Annotated[
         bool,
         typer.Option("--wait", help="Wait for its outcome, and for its lock key with --inline."),
@@ -42,7 +49,7 @@ def run(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = invocation.registry(settings)
+    registry = load_registry(settings.app)
     definition = registry.get(job)
     given = parse_arguments(job, arguments)
     with ready_database(settings) as connection:
@@ -56,14 +63,18 @@ def run(
         if queue_job_id is None or not (wait or inline):
             _print(queue_job_id, None, as_json=as_json)
             return
-        state = _follow(connection, job, queue_job_id)
+        try:
+            state = _follow(connection, job, queue_job_id)
+        except KeyboardInterrupt:
+            say_aside(f"Not waiting any more. Job {queue_job_id} goes on; see `queue-worker runs`.")
+            raise typer.Exit(_INTERRUPTED) from None
     _print(queue_job_id, state, as_json=as_json)
     raise typer.Exit(_EXIT_CODES.get(state["outcome"], 1))
 
 
 def _follow(connection: psycopg.Connection[tuple[Any, ...]], job: str, queue_job_id: int) -> Row:
     """Show where the job stands until it has ended for good."""
-    with Console(stderr=True).status(f"{job}: waiting") as display:
+    with messages().status(f"{job}: waiting") as display:
         while True:
             state = follow_job(connection, queue_job_id)
             if state["status"] not in {"todo", "doing"}:
@@ -84,11 +95,11 @@ def _print(queue_job_id: int | None, state: Row | None, *, as_json: bool) -> Non
     if as_json:
         print_json({"queue_job_id": queue_job_id, **(state or {})})
     elif state is None:
-        out.print(f"Enqueued as {queue_job_id}; `queue-worker runs` shows what comes of it.")
+        say(f"Enqueued as {queue_job_id}; `queue-worker runs` shows what comes of it.")
     elif state["outcome"] is None:
-        out.print(f"Job {queue_job_id} is {state['status']}, without a run.")
+        say(f"Job {queue_job_id} is {state['status']}, without a run.")
     else:
         out.print(f"Run {state['run_id']}", end=" ")
         out.print(styled_outcome(state["outcome"]), f"after {state['duration_ms']:,.0f} ms")
         if state["error_class"]:
-            out.print(f"  {state['error_class']}: {state['error_message']}", markup=False)
+            say(f"  {state['error_class']}: {state['error_message']}")

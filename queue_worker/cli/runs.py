@@ -17,8 +17,12 @@ _COLUMNS = ("run_id", "job", "outcome", "started_at", "duration_ms", "error_clas
 def runs(
     context: typer.Context,
     job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
-    outcome: Annotated[Outcome | None, typer.Option(help="Only with this outcome.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    outcome: Annotated[
+        Outcome | None, typer.Option(metavar="OUTCOME", help=f"Only {', '.join(Outcome)}.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="How many at most.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs, newest first."""

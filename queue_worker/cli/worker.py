@@ -9,16 +9,19 @@ import typer
 
 from queue_worker.cli.invocation import Invocation, ready_database
 from queue_worker.observability.logs import configure_logs
+from queue_worker.registry import load_registry
 from queue_worker.worker.process import Worker
 
 
 def worker(
     context: typer.Context,
     queues: Annotated[
-        str | None, typer.Option(help="Queues to serve, separated by commas; otherwise all.")
+        str | None,
+        typer.Option(metavar="NAMES", help="Queues to serve, separated by commas; otherwise all."),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="How many runs to execute at once.")
+        int | None,
+        typer.Option(min=1, max=1000, metavar="NUMBER", help="How many runs to execute at once."),
     ] = None,
 ) -> None:
     """Serve queues until stopped: SIGTERM drains, a second one hurries.
@@ -27,7 +30,7 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = invocation.registry(settings)
+    registry = load_registry(settings.app)
     with ready_database(settings):
         configure_logs(settings)
     raise typer.Exit(asyncio.run(Worker(registry, settings).run()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,9 @@ class Findings:
 Progress = StepBegun | StepEnded | Findings
 
 
-def walk_through(settings: Settings, *, seed: int, log_file: Path) -> Iterator[Progress]:
+def walk_through(
+    settings: Settings, *, seed: int, log_file: Path
+) -> Generator[Progress, None, None]:
     """Migrate, load sample events, and run the pipeline on them; tells of each step.
 
     Args:

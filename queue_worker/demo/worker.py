@@ -71,7 +71,7 @@ def running_worker(settings: Settings, log_file: Path) -> Iterator[DemoWorker]:
         QueueWorkerError: the worker did not end well.
     """
     with log_file.open("w") as log:
-        process = subprocess.Popen(  # noqa: S603  our own command
+        process = subprocess.Popen(
             [sys.executable, "-m", "queue_worker", "worker"],
             env={**os.environ, **settings.as_environment()},
             stdin=subprocess.DEVNULL,

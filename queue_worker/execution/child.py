@@ -5,13 +5,16 @@ Started by the worker as `python -m queue_worker.execution.child <socket> <worke
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -56,10 +59,22 @@ def _carry_out(request: CallRequest, settings: Settings) -> Message:
         run_id=request.run_id, job=request.job, queue=request.queue, attempt=request.attempt
     ):
         try:
-            _call(request, settings)
+            with _memory_limit(request.max_memory_mb):
+                _call(request, settings)
         except BaseException as error:  # noqa: BLE001  SystemExit too is only a failed run
             return failed(describe_failure(error))
         return succeeded()
+
+
+@contextlib.contextmanager
+def _memory_limit(mebibytes: int | None) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    if mebibytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (mebibytes * 1024 * 1024, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _call(request: CallRequest, settings: Settings) -> None:

@@ -28,6 +28,7 @@ class CallRequest:
         model: module and name of the arguments' model; None if it takes none.
         arguments: the JSON text of its arguments.
         remaining: seconds until the deadline.
+        max_memory_mb: the most address space the call may use, in MiB; None for no limit.
     """
 
     module: str
@@ -43,6 +44,7 @@ class CallRequest:
     enqueued_at: str
     timeout: float
     remaining: float
+    max_memory_mb: int | None
 
     def as_message(self) -> Message:
         """The request as JSON."""

@@ -194,4 +194,5 @@ def _call_request(job: JobDefinition[Any], execution: Execution) -> CallRequest:
         enqueued_at=claim.enqueued_at.isoformat(),
         timeout=timeout,
         remaining=execution.started + timeout - time.monotonic(),
+        max_memory_mb=job.max_memory_mb,
     )

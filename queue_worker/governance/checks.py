@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psycopg
+from psycopg import errors as postgres
+
 from queue_worker.database import connect, describe_target
-from queue_worker.errors import QueueWorkerError
+from queue_worker.errors import DatabaseError, QueueWorkerError
 from queue_worker.governance.migrations import check_migrations
 from queue_worker.registry import load_registry
 from queue_worker.settings import Settings, load_settings
@@ -49,11 +52,29 @@ def check_environment(
         yield _check("migrations", lambda: _compare_migrations(settings))
 
 
+def explain_refusal(error: psycopg.Error) -> DatabaseError:
+    """What an error of the database means; never its detail, which quotes values."""
+    problem = error.diag.message_primary
+    match error:
+        case postgres.InsufficientPrivilege():
+            remedy = "Connect as a role that has this right, or have it granted to this one."
+        case postgres.UndefinedTable() | postgres.UndefinedFunction() | postgres.UndefinedColumn():
+            remedy = "Something that the migrations made is gone; restore it from a backup."
+        case psycopg.OperationalError() if problem is None:
+            problem = "the connection broke"
+            remedy = "Try again once it answers."
+        case _:
+            remedy = "Remove the cause and try again."
+    return DatabaseError(f"The database refused: {problem or type(error).__name__}. {remedy}")
+
+
 def _check(name: str, look: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, ok=True, message=look())
     except QueueWorkerError as error:
         return _failed(name, error)
+    except psycopg.Error as error:
+        return _failed(name, explain_refusal(error))
 
 
 def _failed(name: str, error: QueueWorkerError) -> CheckResult:
@@ -73,6 +94,8 @@ def _reach(settings: Settings) -> str:
 
 
 def _compare_migrations(settings: Settings) -> str:
-    with connect(settings.direct_dsn, name="queue_worker check") as connection:
+    with connect(
+        settings.direct_dsn, name="queue_worker check", connect_timeout=settings.connect_timeout
+    ) as connection:
         check_migrations(connection)
     return "the database is at the level of this version"

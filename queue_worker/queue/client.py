@@ -187,7 +187,12 @@ class SyncQueueClient:
 def _pool_arguments(settings: Settings) -> dict[str, Any]:
     return {
         "conninfo": settings.dsn,
-        "kwargs": {"autocommit": True, **connection_arguments(_NAME, settings.connect_timeout)},
+        "kwargs": {
+            "autocommit": True,
+            # A pooler gives each statement another session, where it was not prepared.
+            "prepare_threshold": None if settings.direct_url else 5,
+            **connection_arguments(_NAME, settings.connect_timeout),
+        },
         "min_size": 1,
         "max_size": settings.client_pool_size,
         "timeout": settings.connect_timeout,

@@ -1,1 +1,1 @@
-"""The worker process: claims runs, carries them out, closes them, and stays alive while doing so."""
+"""The worker process: it claims runs, carries them out, closes them, and stays alive."""

@@ -14,6 +14,7 @@ from queue_worker.database import describe_target
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import DatabaseUnreachable, LockHeld
 from queue_worker.execution.run import Claim, EndedRun
+from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.queue.requests import EnqueueRequest, write_batch
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
@@ -36,11 +37,13 @@ async def run_inline(
 
     Raises:
         ArgumentsError: the arguments do not fit; nothing was written.
+        SettingsError: there is a pooler in the way.
         LockHeld: its lock key is held and `wait` was not asked for; nothing was enqueued.
         DatabaseUnreachable: the database did not answer before the function was called.
     """
     request = EnqueueRequest(job=job, args=arguments)
     batch = write_batch(registry, [request], settings.max_args_bytes)
+    require_direct_connection(settings)
     loop = asyncio.get_running_loop()
     closed: asyncio.Future[EndedRun] = loop.create_future()
     station = Station(

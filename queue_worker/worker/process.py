@@ -8,11 +8,12 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol
 
 import structlog
 
 from queue_worker.execution.run import EndedRun
+from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
@@ -20,11 +21,23 @@ from queue_worker.worker.listener import Listener
 from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.station import Station
+from queue_worker.worker.watchdog import Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 EXIT_STOPPED = 0
 EXIT_FAILED = 70  # EX_SOFTWARE
+CLOSE_PATIENCE = 5.0  # seconds to write the ends of cancelled runs before the process ends anyway
+
+
+async def _wait_for_first(tasks: set[asyncio.Task[Any]], seconds: float) -> None:
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+class _Loop(Protocol):
+    """What goes on beside the others until it is cancelled."""
+
+    async def run(self) -> None: ...
 
 
 class Worker:
@@ -53,15 +66,20 @@ class Worker:
         """Work until stopped; returns the exit code: 0 only after a requested stop.
 
         Raises:
+            SettingsError: there is a pooler in the way.
             DatabaseUnreachable: the database did not answer at the start.
         """
+        require_direct_connection(self._settings)
         await self._station.open(self._settings.queues, self._settings.concurrency)
         log.info("worker.started", **self._facts())
+        watchdog = Watchdog()
+        watchdog.start()
         with self._signals():
             loops = self._start_loops()
             await self._wait_for_end(loops | self._station.loops)
             await self._end_loops(loops)
             await self._drain()
+        watchdog.stop()
         await self._station.close("failed" if self._failure else "stopped")
         if self._failure:
             log.error("worker.failed", reason=self._failure, worker_id=self._station.worker_id)
@@ -82,7 +100,7 @@ class Worker:
         worker_id = self._station.worker_id
         self._sessions = [self._station.session("ticks"), self._station.session("reaper")]
         ticks, reaping = self._sessions
-        loops = [
+        loops: list[_Loop] = [
             self._claimer,
             Listener(self._settings, self._settings.queues, self._claimer.hint),
             Scheduler(self._registry, ticks, worker_id),
@@ -105,18 +123,19 @@ class Worker:
             self._fail(f"the {task.get_name()} ended: {task.exception()!r}")
 
     async def _drain(self) -> None:
+        """Let what runs end; then cancel it; then leave it to the reaper of a sibling."""
         log.info("worker.draining", runs=self._station.occupied)
         closed = asyncio.create_task(self._station.wait_until_closed())
         hurried = asyncio.create_task(self._hurrying.wait())
-        await asyncio.wait(
-            {closed, hurried},
-            timeout=self._settings.drain_timeout,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        hurried.cancel()
+        ended = {closed, *self._station.loops}  # without its loops nothing is closed any more
+        await _wait_for_first({hurried, *ended}, self._settings.drain_timeout)
         if not closed.done():
             self._station.cancel_all("the worker was stopped before the run had ended")
-        await closed
+            await _wait_for_first(ended, self._settings.cancel_grace + CLOSE_PATIENCE)
+        if not closed.done():
+            self._fail(f"{self._station.occupied} runs could not be closed")
+        closed.cancel()
+        hurried.cancel()
 
     def _on_closed(self, _: EndedRun) -> None:
         self._claimer.hint()

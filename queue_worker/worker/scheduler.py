@@ -15,15 +15,15 @@ from psycopg.types.json import Jsonb
 
 from queue_worker.definitions import JobDefinition
 from queue_worker.registry import JobRegistry
-from queue_worker.schedules import ticks_between
+from queue_worker.schedules import Manual, ticks_between
 from queue_worker.session import Session
 from queue_worker.worker.backoff import persist
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
-LATE = timedelta(seconds=60)  # a tick fired later than this is recorded as backfilled
+IN_TIME = timedelta(seconds=60)  # a tick that is found later than this has been missed
 LONGEST_SLEEP = 30.0  # seconds; how long a clock that was set may go unnoticed
-MOST_MISSED = 1_000  # rows written for the ticks of one outage
+MOST_TICKS = 10_000  # of one job and one outage that are recorded one by one
 
 
 class Scheduler:
@@ -38,27 +38,24 @@ class Scheduler:
         """Fire what is due, until cancelled."""
         while True:
             wait = await persist("firing ticks", self.fire_due_ticks)
-            await asyncio.sleep(min(wait, LONGEST_SLEEP))
+            await asyncio.sleep(wait)
 
     async def fire_due_ticks(self) -> float:
         """Decide every tick that is due; returns the seconds until the next one."""
         rows = await self._session.fetch("read_ticks", {"jobs": list(self._jobs)})
-        waits = [LONGEST_SLEEP]
+        wait = LONGEST_SLEEP
         for name, now, decided_until in rows:
             job = self._jobs[name]
-            due = deque(ticks_between(job.schedule, decided_until, now), MOST_MISSED)
+            due = list(deque(ticks_between(job.schedule, decided_until, now), MOST_TICKS))
             if due:
-                await self._fire(job, due.pop(), list(due), now)
-            upcoming = next(
-                ticks_between(job.schedule, now, datetime.max.replace(tzinfo=now.tzinfo)), None
-            )
+                await self._decide(job, due, now)
+            upcoming = None if isinstance(job.schedule, Manual) else job.schedule.following(now)
             if upcoming is not None:
-                waits.append((upcoming - now).total_seconds())
-        return min(waits)
+                wait = min(wait, (upcoming - now).total_seconds())
+        return wait
 
-    async def _fire(
-        self, job: JobDefinition[Any], due_at: datetime, missed: list[datetime], now: datetime
-    ) -> None:
+    async def _decide(self, job: JobDefinition[Any], due: list[datetime], now: datetime) -> None:
+        runs = ticks_to_run(due, now, job.catch_up)
         description = {
             "job": job.name,
             "queue": job.queue,
@@ -66,16 +63,23 @@ class Scheduler:
             "lock_key": job.lock_key,
         }
         rows = await self._session.fetch(
-            "fire_tick",
+            "decide_ticks",
             {
                 "job": Jsonb(description),
-                "due_at": due_at,
-                "missed": missed,
-                "late": now - due_at > LATE,
+                "run_for": runs,
+                "missed": due[: len(due) - len(runs)],
                 "worker_id": self._worker_id,
             },
         )
-        decision: str = rows[0][0]
-        if decision != "decided":
-            event = f"tick.{decision}"
-            log.info(event, job=job.name, due_at=due_at.isoformat(), missed=len(missed))
+        for due_at, state in rows:
+            event = f"tick.{state}"
+            log.info(event, job=job.name, due_at=due_at.isoformat())
+
+
+def ticks_to_run(due: list[datetime], now: datetime, catch_up: int) -> list[datetime]:
+    """Of the ticks that are due, oldest first, the ones to run: the newest, by the job's policy.
+
+    The last one is run in any case if it is found in time; the policy is for those that are late.
+    """
+    in_time = 1 if now - due[-1] <= IN_TIME else 0
+    return due[len(due) - min(len(due), max(in_time, catch_up)) :]

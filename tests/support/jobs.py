@@ -135,6 +135,30 @@ async def async_sql(ctx: JobContext) -> None:
         note("sql", *(await cursor.fetchone() or ()))
 
 
+@registry.job("hungry", timeout=TEN, max_memory_mb=400)
+def hungry(ctx: JobContext) -> None:
+    bytearray(1024 * 1024 * 1024)
+
+
+@registry.job("blocks", timeout=TEN)
+async def blocks(ctx: JobContext) -> None:
+    time.sleep(4)  # what no job on the loop should do
+
+
+@registry.job("restartable", args=Nap, timeout=TEN, restartable=True)
+async def restartable(ctx: JobContext, args: Nap) -> None:
+    note("start", "restartable", ctx.run_id)
+    await asyncio.sleep(args.seconds)
+    note("end", "restartable", ctx.run_id)
+
+
+@registry.job("fenced", timeout=TEN, lock="fenced")
+async def fenced(ctx: JobContext) -> None:
+    async with ctx.connection() as connection:
+        await connection.execute("SELECT queue_worker.assert_fence(%s, %s)", ctx.fence)
+        note("fenced", *ctx.fence)
+
+
 @registry.job("ticker", timeout=TEN, schedule=every(seconds=1))
 async def ticker(ctx: JobContext) -> None:
     assert ctx.due_at is not None

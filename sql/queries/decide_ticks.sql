@@ -1,0 +1,4 @@
+SELECT due_at, state
+FROM queue_worker.decide_ticks(
+    %(job)s, %(run_for)s::timestamptz[], %(missed)s::timestamptz[], %(worker_id)s
+)
