@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import ArgumentsError
 
 _NO_ARGUMENTS = "{}"
+_MOST_PROBLEMS = 10
+_NAME_CHARACTERS = 60
+_KNOWN = frozenset(get_args(ErrorType))  # any other is a model's own
+_QUOTING = frozenset(
+    {"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing", "get_attribute_error"}
+)
 
 
 def dump_arguments(job: JobDefinition[Any], arguments: object, max_bytes: int) -> str:
@@ -28,24 +37,15 @@ def dump_arguments(job: JobDefinition[Any], arguments: object, max_bytes: int) -
     model = _as_model(job, arguments)
     if model is None:
         return _NO_ARGUMENTS
-    values = model.model_dump(mode="json", by_alias=True, round_trip=True)
-    try:
-        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise _refused(job, "a text holds a lone surrogate", "Send valid Unicode.") from None
-    except ValueError:
-        raise _refused(job, "a number is NaN or infinite", "Send null instead.") from None
-    if "\\u0000" in text and any("\0" in found for found in _texts(values)):
-        raise _refused(
-            job, "a text holds a NUL character", "Remove it: Postgres cannot store \\u0000."
-        )
+    text = _write(job, model)
+    size = len(text.encode())
     if size > max_bytes:
         raise _refused(
             job,
             f"{size:,} bytes are more than the limit of {max_bytes:,}",
             "Store the data in a table and pass its key.",
         )
+    load_arguments(job, text)  # an instance may have been changed since it was checked
     return text
 
 
@@ -67,7 +67,7 @@ def load_arguments(job: JobDefinition[Any], text: str) -> BaseModel | None:
 
 def _as_model(job: JobDefinition[Any], arguments: object) -> BaseModel | None:
     if job.args is None:
-        if arguments:
+        if arguments not in (None, {}):
             raise _refused(job, "it takes none", "Leave the arguments out.")
         return None
     if isinstance(arguments, job.args):
@@ -84,25 +84,72 @@ def _as_model(job: JobDefinition[Any], arguments: object) -> BaseModel | None:
         raise _misfit(job, error, f"See the fields of {job.args.__name__}.") from None
 
 
+def _write(job: JobDefinition[Any], model: BaseModel) -> str:
+    try:
+        values = model.model_dump(mode="json", by_alias=True, round_trip=True, warnings=False)
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except UnicodeError:
+        raise _refused(
+            job, "a text holds a lone surrogate, or bytes that are no text", "Send valid Unicode."
+        ) from None
+    except (ValueError, TypeError, RecursionError):
+        raise _refused(
+            job,
+            "a value is none that JSON can hold: NaN, infinite, too deep, or of another type",
+            "Send null, a text or a number instead.",
+        ) from None
+    if "null" in text and any(_is_no_number(found) for found in _leaves(model.model_dump())):
+        raise _refused(job, "a number is NaN or infinite", "Send null instead.")
+    if "\\u0000" in text and any("\0" in str(found) for found in _leaves(values)):
+        raise _refused(
+            job, "a text holds a NUL character", "Remove it: Postgres cannot store \\u0000."
+        )
+    return text
+
+
 def _misfit(job: JobDefinition[Any], error: ValidationError, remedy: str) -> ArgumentsError:
-    problems = [
-        f"{'.'.join(str(part) for part in found['loc']) or 'arguments'}: {found['msg']}"
-        for found in error.errors(include_input=False, include_url=False, include_context=False)
-    ]
-    return ArgumentsError(job.name, problems[:10], remedy)
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    names = _field_names(job)
+    problems = [f"{_place(f['loc'], names)}: {_message(f)}" for f in found[:_MOST_PROBLEMS]]
+    return ArgumentsError(job.name, problems, remedy)
+
+
+def _message(found: ErrorDetails) -> str:
+    """What pydantic says, unless it may quote the value."""
+    if found["type"] in _QUOTING or found["type"] not in _KNOWN:
+        return f"does not fit ({found['type']})"
+    return found["msg"]
+
+
+def _place(location: Sequence[int | str], names: Set[str]) -> str:
+    """Where it is, as a path; a key that is no name of a field is part of a value."""
+    parts = [str(p) if isinstance(p, int) or p in names else "…" for p in location[1:]]
+    return ".".join([str(part)[:_NAME_CHARACTERS] for part in location[:1]] + parts) or "arguments"
+
+
+def _field_names(job: JobDefinition[Any]) -> Set[str]:
+    schema = job.args.model_json_schema() if job.args else {}
+    models = [schema, *schema.get("$defs", {}).values()]
+    return {name for model in models for name in model.get("properties", {})}
 
 
 def _refused(job: JobDefinition[Any], problem: str, remedy: str) -> ArgumentsError:
     return ArgumentsError(job.name, [problem], remedy)
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """Every key and every value that is no container, however deep."""
+    if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list):
+            yield from _leaves(key)
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
-            yield from _texts(item)
+            yield from _leaves(item)
+    else:
+        yield value

@@ -7,13 +7,16 @@ for the first time at three in the morning.
 from __future__ import annotations
 
 import inspect
+import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
+from pydantic.errors import PydanticUserError
 
 from queue_worker.errors import DefinitionError
 from queue_worker.schedules import Manual, Schedule
@@ -50,12 +53,14 @@ class RetryPolicy:
 
     def problem(self) -> str | None:
         """What is wrong with this policy, or None."""
-        if not 2 <= self.attempts <= 100:  # noqa: PLR2004  the bounds stand in the message
+        if not _is_whole(self.attempts) or not 2 <= self.attempts <= 100:  # noqa: PLR2004  the bounds stand in the message
             return "needs 2 to 100 attempts"
-        if self.wait < timedelta(0) or self.longest_wait < self.wait:
+        if not all(isinstance(wait, timedelta) for wait in (self.wait, self.longest_wait)):
+            return "needs waits that are timedeltas"
+        if not timedelta(0) <= self.wait <= self.longest_wait:
             return "needs a wait from zero up to longest_wait"
-        if self.factor < 1:
-            return "needs a factor of at least 1"
+        if not (math.isfinite(self.factor) and self.factor >= 1):
+            return "needs a finite factor of at least 1"
         return None
 
     def wait_after(self, attempt: int) -> timedelta | None:
@@ -149,6 +154,10 @@ class JobDefinition(Generic[ArgsT]):
         return type(self)(**(kept | changes))
 
 
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
 def _check_name(job: JobDefinition[Any]) -> None:
     if not isinstance(job.name, str) or not _NAME.fullmatch(job.name):
         raise DefinitionError(
@@ -164,7 +173,7 @@ def _check_name(job: JobDefinition[Any]) -> None:
 
 
 def _check_function(job: JobDefinition[Any]) -> None:
-    if not callable(job.function):
+    if not callable(job.function) or inspect.isclass(job.function):
         raise DefinitionError(
             job.name, "function", "cannot be called", "Give an `async def` or a `def`."
         )
@@ -175,7 +184,7 @@ def _check_function(job: JobDefinition[Any]) -> None:
     wanted = 1 if job.args is None else 2
     try:
         inspect.signature(job.function).bind(*range(wanted))
-    except TypeError:
+    except (TypeError, ValueError):
         takes = "(ctx)" if job.args is None else "(ctx, args)"
         raise DefinitionError(
             job.name, "function", f"does not take {takes}", f"Declare it as {takes}."
@@ -203,10 +212,31 @@ def _check_timeout(job: JobDefinition[Any]) -> None:
 
 
 def _check_args(job: JobDefinition[Any]) -> None:
-    is_model = isinstance(job.args, type) and issubclass(job.args, BaseModel)
-    if job.args is not None and not is_model:
+    if job.args is None:
+        return
+    if not isinstance(job.args, type) or not issubclass(job.args, BaseModel):
         raise DefinitionError(
             job.name, "args", "is not a pydantic model", "Give a subclass of pydantic.BaseModel."
+        )
+    if issubclass(job.args, RootModel):
+        raise DefinitionError(
+            job.name, "args", "is no JSON object", "Give the value a name: a field of a BaseModel."
+        )
+    try:
+        schema = job.args.model_json_schema()
+    except PydanticUserError as error:
+        raise DefinitionError(
+            job.name,
+            "args",
+            f"has no JSON schema ({str(error).partition(chr(10))[0]})",
+            "Use types that JSON can hold, defined above the job.",
+        ) from None
+    if '"writeOnly": true' in json.dumps(schema):
+        raise DefinitionError(
+            job.name,
+            "args",
+            "has a secret field, but arguments stand in the queue for all to read",
+            "Pass the name of the secret, and look it up in the job.",
         )
 
 
@@ -235,9 +265,12 @@ def _check_schedule(job: JobDefinition[Any]) -> None:
 
 
 def _check_limits(job: JobDefinition[Any]) -> None:
-    if not 0 <= job.catch_up <= MOST_CATCH_UP:
+    if not _is_whole(job.catch_up) or not 0 <= job.catch_up <= MOST_CATCH_UP:
         raise DefinitionError(
-            job.name, "catch_up", f"is not 0 to {MOST_CATCH_UP}", "Use 0 for none, 1 for the latest."
+            job.name,
+            "catch_up",
+            f"is not 0 to {MOST_CATCH_UP}",
+            "Use 0 for none, 1 for the latest.",
         )
     if job.max_memory_mb is None:
         return
@@ -248,31 +281,58 @@ def _check_limits(job: JobDefinition[Any]) -> None:
             "limits a child process, but an `async def` runs in the worker itself",
             "Make it a plain `def`, or leave the limit out.",
         )
-    if job.max_memory_mb < LEAST_MEMORY_MB:
+    if not _is_whole(job.max_memory_mb) or job.max_memory_mb < LEAST_MEMORY_MB:
         raise DefinitionError(
-            job.name, "max_memory_mb", f"is less than {LEAST_MEMORY_MB}", "Python alone needs more."
+            job.name,
+            "max_memory_mb",
+            f"is not a whole number from {LEAST_MEMORY_MB} on",
+            "Python alone needs as much.",
         )
 
 
 def _check_place_in_queue(job: JobDefinition[Any]) -> None:
-    if not job.queue or len(job.queue.encode()) > QUEUE_BYTES or "\0" in job.queue:
+    if not _is_queue_name(job.queue):
         raise DefinitionError(
             job.name,
             "queue",
-            f"is not a name of 1 to {QUEUE_BYTES} bytes",
-            "Choose a shorter name: Postgres cuts a longer one off in NOTIFY.",
+            f"is not a plain name of 1 to {QUEUE_BYTES} bytes",
+            "Choose a short name without spaces, commas and control characters: "
+            "Postgres cuts a longer one off in NOTIFY.",
         )
-    if job.lock is not None and not (0 < len(job.lock.encode()) <= LOCK_KEY_BYTES):
-        raise DefinitionError(
-            job.name, "lock", f"is not 1 to {LOCK_KEY_BYTES} bytes long", "Choose a shorter key."
-        )
-    if isinstance(job.priority, bool) or not isinstance(job.priority, int):
+    if job.lock is not None and (problem := key_problem(job.lock)):
+        raise DefinitionError(job.name, "lock", problem, "Choose a short, plain key.")
+    if not _is_whole(job.priority):
         raise DefinitionError(job.name, "priority", "is not a whole number", "Give an int.")
     if abs(job.priority) >= 2**31:
         raise DefinitionError(job.name, "priority", "is out of range", "Stay within 32 bits.")
     if job.retry is not None:
-        problem = job.retry.problem()
-        if problem:
-            raise DefinitionError(
-                job.name, "retry", problem, "Use RetryPolicy(3, wait=timedelta(seconds=10))."
-            )
+        _check_retry(job, job.retry)
+
+
+def _check_retry(job: JobDefinition[Any], retry: RetryPolicy) -> None:
+    is_policy = isinstance(retry, RetryPolicy)
+    problem = retry.problem() if is_policy else "is not a RetryPolicy"
+    if problem:
+        raise DefinitionError(
+            job.name, "retry", problem, "Use RetryPolicy(3, wait=timedelta(seconds=10))."
+        )
+
+
+def key_problem(key: object) -> str | None:
+    """What is wrong with a lock key or a queueing lock, or None."""
+    if not isinstance(key, str):
+        return "is not a text"
+    if not key.isprintable():
+        return "holds a control character"
+    if not 0 < len(key.encode()) <= LOCK_KEY_BYTES:
+        return f"is not 1 to {LOCK_KEY_BYTES} bytes long"
+    return None
+
+
+def _is_queue_name(queue: object) -> bool:
+    return (
+        isinstance(queue, str)
+        and queue.isprintable()
+        and not {" ", ","} & set(queue)
+        and 0 < len(queue.encode()) <= QUEUE_BYTES
+    )

@@ -7,9 +7,11 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
@@ -60,12 +62,8 @@ class JobRegistry:
 
     def include(self, other: Iterable[JobDefinition[Any]]) -> None:
         """Take in all jobs of another registry, or none if one name is taken."""
-        jobs = list(other)
-        for job in jobs:
-            if job.name in self._jobs:
-                self.add(job)
-        for job in jobs:
-            self.add(job)
+        both = JobRegistry([*self, *other])
+        self._jobs = {job.name: job for job in both}
 
     @overload
     def job(
@@ -79,7 +77,7 @@ class JobRegistry:
         self,
         name: str,
         *,
-        timeout: timedelta,
+        timeout: timedelta | None = None,
         args: type[BaseModel] | None = None,
         **options: Unpack[JobOptions],
     ) -> Callable[[Callable[..., object]], JobDefinition[Any]]:
@@ -88,6 +86,10 @@ class JobRegistry:
         Raises:
             DefinitionError: something about the declaration is wrong.
         """
+        if timeout is None:  # what the overloads say, for those who use no type checker
+            raise DefinitionError(
+                name, "timeout", "is missing", "Give one, such as timeout=timedelta(minutes=5)."
+            )
 
         def declare(function: Callable[..., object]) -> JobDefinition[Any]:
             job: JobDefinition[Any] = JobDefinition(
@@ -127,11 +129,20 @@ class JobRegistry:
     @property
     def digest(self) -> str:
         """A fingerprint of all definitions: two workers with the same one know the same jobs."""
-        facts = sorted(
-            [j.name, str(j.schedule), j.lock_key, j.queue, j.timeout.total_seconds(), j.priority]
-            for j in self
-        )
+        facts = sorted((job.name, _facts(job)) for job in self)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _facts(job: JobDefinition[Any]) -> list[str]:
+    """All that is declared of a job; of its function, only where it stands."""
+    function = f"{job.function.__module__}:{getattr(job.function, '__qualname__', '')}"
+    schema = job.args.model_json_schema() if job.args else None
+    others = [
+        repr(getattr(job, field.name))
+        for field in fields(job)
+        if field.name not in {"function", "args"}
+    ]
+    return [function, json.dumps(schema, sort_keys=True), *others]
 
 
 def load_registry(reference: str) -> JobRegistry:
@@ -141,21 +152,11 @@ def load_registry(reference: str) -> JobRegistry:
         RegistryError: it does not import, is no registry, or is empty.
     """
     module_name, _, attribute = reference.partition(":")
-    if not module_name or not attribute:
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
         raise RegistryError(
             reference, "is not of the form package.module:name", "For example: myapp.jobs:registry."
         )
-    if (here := str(Path.cwd())) not in sys.path:  # as `python -m` does
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise RegistryError(
-            reference,
-            f"does not import ({type(error).__name__}: {error})",
-            "Check the path, and that the package is installed or in the current folder.",
-        ) from error
-    found = getattr(module, attribute, None)
+    found = getattr(_import(module_name, reference), attribute, None)
     if not isinstance(found, JobRegistry):
         raise RegistryError(
             reference,
@@ -165,3 +166,16 @@ def load_registry(reference: str) -> JobRegistry:
     if not len(found):
         raise RegistryError(reference, "holds no job", "Declare one with @registry.job(...).")
     return found
+
+
+def _import(module_name: str, reference: str) -> ModuleType:
+    if (here := str(Path.cwd())) not in sys.path:  # as `python -m` does
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise RegistryError(
+            reference,
+            f"does not import ({type(error).__name__}: {error})",
+            "Check the path, and that the package is installed or in the current folder.",
+        ) from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -12,22 +12,33 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_worker.errors import SettingsError
 
-_DSN_REMEDY = "Set it to a DSN such as postgresql://user:password@localhost:5432/app."
+_DSN_REMEDY = (
+    "Set it to a DSN such as postgresql://user:password@localhost:5432/app, "
+    "its special characters percent-encoded."
+)
 
 
 def _checked_dsn(value: SecretStr) -> SecretStr:
-    """Refuse what is no DSN without repeating it: it may hold a password."""
+    """Refuse what is no DSN without repeating any of it: it may hold a password."""
     text = value.get_secret_value()
-    scheme = urlsplit(text).scheme if "://" in text else ""
-    if scheme and scheme not in {"postgresql", "postgres"}:
-        raise ValueError(f"has the scheme {scheme!r}; a DSN begins with postgresql://")
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme not in {"postgresql", "postgres"}:
+        raise ValueError("has the wrong scheme; a DSN begins with postgresql://")
     try:
         parts = conninfo_to_dict(text)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, ValueError):
         raise ValueError("is not a Postgres DSN") from None
     if not parts:
         raise ValueError("is empty")
+    if _is_torn(parts):
+        raise ValueError("has / or @ in a place where no host, port or database can be")
     return value
+
+
+def _is_torn(parts: Mapping[str, object]) -> bool:
+    """Whether a password that is not percent-encoded has become a host, a port or a database."""
+    host, port, database = (str(parts.get(name) or "") for name in ("host", "port", "dbname"))
+    return "@" in host + database or not all(p.isdecimal() for p in port.split(",") if p)
 
 
 def _split_at_commas(value: object) -> object:
@@ -48,7 +59,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     database_url: Dsn = Field(

@@ -106,7 +106,7 @@ def _print_findings(findings: Findings) -> None:
     )
     print_table(
         "Suggestions: what was suggested, approved, regenerated and promoted",
-        ("id", "content_id", "summary", "state"),
+        ("id", "content_id", "state", "summary"),
         [
             {"id": number, "content_id": content_id, "summary": summary, "state": state}
             for number, content_id, _, summary, state in findings.suggestions

@@ -8,7 +8,7 @@ from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.registry import load_registry
 
-_COLUMNS = ("name", "schedule", "queue", "lock_key", "timeout", "attempts", "description")
+_COLUMNS = ("name", "schedule", "queue", "timeout", "description")
 
 
 def jobs(context: typer.Context, as_json: AsJson = False) -> None:

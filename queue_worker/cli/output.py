@@ -15,8 +15,9 @@ from rich.text import Text
 
 from queue_worker.errors import QueueWorkerError
 
-out = Console(highlight=False)
-_LINES = frozenset("\n\t")  # all other control characters could steer a terminal
+_UNBROKEN = 10_000  # where no terminal sets the width, each row is one line
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _UNBROKEN)
+_CELL = 100  # of a longer text a table shows the beginning; JSON has it whole
 _STYLES = {
     "succeeded": "green",
     "failed": "bold red",
@@ -29,10 +30,15 @@ _STYLES = {
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print these columns of the rows as a table; says so if there is nothing."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    """Print these columns of the rows as a table; says so if there is nothing.
+
+    Where a terminal is too narrow it is the last column that is broken.
+    """
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column != columns[-1])
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     if table.row_count:
@@ -76,15 +82,16 @@ def styled_outcome(outcome: str) -> Text:
 def _cell(value: object) -> Text:
     if value is None:
         return Text("")
-    if isinstance(value, str):
-        return styled_outcome(_printable(value))
-    return Text(_for_people(value))
+    if not isinstance(value, str):
+        return Text(_for_people(value))
+    text = styled_outcome(_printable(" ".join(value.split())))
+    text.truncate(_CELL, overflow="ellipsis")
+    return text
 
 
 def _printable(text: str) -> str:
-    return "".join(
-        c if c.isprintable() or c in _LINES else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    """Without the control characters that could steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _for_people(value: object) -> str:

@@ -36,7 +36,7 @@ def run(
     arguments: Arguments = None,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Wait for its outcome, and for its lock key with --inline."),
+        typer.Option("--wait", help="Wait for its outcome; inline, for its lock key."),
     ] = False,
     inline: Annotated[
         bool, typer.Option("--inline", help="In this process: same runner, same lock.")

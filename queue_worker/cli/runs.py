@@ -9,9 +9,9 @@ import typer
 from queue_worker.cli.invocation import AsJson, Invocation, ready_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.execution.outcome import Outcome
-from queue_worker.governance.reports import list_runs
+from queue_worker.governance.reports import Row, list_runs
 
-_COLUMNS = ("run_id", "job", "outcome", "started_at", "duration_ms", "error_class", "error_message")
+_COLUMNS = ("run_id", "job", "outcome", "started_at", "ms", "error")
 
 
 def runs(
@@ -34,4 +34,9 @@ def runs(
     if as_json:
         print_json(rows)
     else:
-        print_table("Runs", _COLUMNS, rows)
+        print_table("Runs", _COLUMNS, map(_short, rows))
+
+
+def _short(row: Row) -> Row:
+    error = row["error_class"] and f"{row['error_class']}: {row['error_message']}"
+    return {**row, "ms": row["duration_ms"], "error": error}

@@ -8,10 +8,10 @@ from queue_worker.cli.invocation import AsJson, Invocation, ready_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.governance import reports
 
-_WORKERS = ("worker_id", "kind", "host", "pid", "version", "queues", "last_heartbeat_at")
+_WORKERS = ("worker_id", "kind", "host", "pid", "version", "last_heartbeat_at", "queues")
 _QUEUES = ("queue", "due", "later", "oldest_due_for")
-_RUNNING = ("run_id", "job", "claimed_at", "running_for", "lock_key", "worker_id")
-_JOBS = ("job", "last_outcome", "last_finished_at", "last_succeeded_at", "last_tick_at", "schedule")
+_RUNNING = ("run_id", "job", "running_for", "worker_id", "lock_key")
+_JOBS = ("job", "last_outcome", "last_finished_at", "last_succeeded_at")
 
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:

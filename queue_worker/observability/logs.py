@@ -41,6 +41,7 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_level(settings))
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say it ourselves
 
 
 def _level(settings: Settings) -> int:

@@ -58,7 +58,9 @@ def ready(command: Command, standing: str) -> Command:
     """The same, with the jobs of the tests and a migrated database."""
 
     def call(*arguments: str, **environment: str) -> Answer:
-        return command(*arguments, **{"DATABASE_URL": standing, "QUEUE_WORKER_APP": JOBS, **environment})
+        return command(
+            *arguments, **{"DATABASE_URL": standing, "QUEUE_WORKER_APP": JOBS, **environment}
+        )
 
     return call
 

@@ -190,7 +190,9 @@ REGISTRIES = {
 }
 
 
-@pytest.mark.parametrize(("text", "reference", "problem"), REGISTRIES.values(), ids=REGISTRIES.keys())
+@pytest.mark.parametrize(
+    ("text", "reference", "problem"), REGISTRIES.values(), ids=REGISTRIES.keys()
+)
 def test_a_registry_that_cannot_be_loaded(
     ready: Command, standing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     text: str, reference: str, problem: str,
@@ -226,7 +228,9 @@ def test_a_wrong_setting(ready: Command, line: list[str]) -> None:
         ["enqueue", "noop", "--delay", "soon"],
     ],
 )
-def test_an_unknown_command_or_option_is_a_usage_error(ready: Command, standing: str, line: list[str]) -> None:
+def test_an_unknown_command_or_option_is_a_usage_error(
+    ready: Command, standing: str, line: list[str]
+) -> None:
     before = contents(standing)
     answer = ready(*line)
     assert answer.code == 2
@@ -240,7 +244,9 @@ def test_an_unknown_command_or_option_is_a_usage_error(ready: Command, standing:
     ("option", "value"),
     [("--lock-key", "x" * 5000), ("--queueing-lock", "\udcff"), ("--priority", "9" * 30)],
 )
-def test_options_that_the_queue_cannot_take(ready: Command, standing: str, option: str, value: str) -> None:
+def test_options_that_the_queue_cannot_take(
+    ready: Command, standing: str, option: str, value: str
+) -> None:
     before = contents(standing)
     answer = ready("enqueue", "noop", option, value)
     answer.assert_one_error(65)
@@ -261,18 +267,22 @@ def test_a_role_without_rights_gets_one_error(
     ready: Command, standing: str, stranger: str, line: list[str]
 ) -> None:
     before = contents(standing)
-    ready(*line, DATABASE_URL=stranger).assert_one_error(69, "permission denied", "Connect as a role")
+    ready(*line, DATABASE_URL=stranger).assert_one_error(
+        69, "permission denied", "Connect as a role"
+    )
     assert contents(standing) == before
 
 
-def test_the_check_of_a_role_without_rights_fails_without_a_traceback(ready: Command, stranger: str) -> None:
+def test_the_check_of_a_role_without_rights_fails_without_a_traceback(
+    ready: Command, stranger: str
+) -> None:
     answer = ready("check", DATABASE_URL=stranger)
     assert answer.code == 69
     assert "permission denied" in answer.out
     assert answer.err == ""
 
 
-@each({name: COMMANDS[name] for name in ("enqueue", "run", "runs", "status", "worker")})
+@each({name: COMMANDS[name] for name in ("enqueue", "run", "runs", "status")})
 def test_a_role_that_may_only_see_the_migrations_gets_one_error(
     ready: Command, standing: str, stranger: str, line: list[str]
 ) -> None:
@@ -290,7 +300,22 @@ def test_a_role_that_may_only_see_the_migrations_gets_one_error(
     execute(standing, f"DROP OWNED BY {role}")
 
 
-def test_migrate_by_a_role_that_may_not_create(ready: Command, empty_database: str, stranger: str) -> None:
+def test_a_worker_of_a_role_without_rights_ends_with_one_error(
+    stranger: str, standing: str
+) -> None:
+    role = conninfo_to_dict(stranger)["user"]
+    execute(standing, f"GRANT USAGE ON SCHEMA queue_worker TO {role}")
+    execute(standing, f"GRANT SELECT ON queue_worker.migration TO {role}")
+    ended = call(environment(stranger, QUEUE_WORKER_LOG_LEVEL="warning"), "worker")
+    execute(standing, f"DROP OWNED BY {role}")
+    assert (ended.returncode, ended.stdout) == (69, "")
+    assert ended.stderr.startswith("Error: The database refused: permission denied")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_migrate_by_a_role_that_may_not_create(
+    ready: Command, empty_database: str, stranger: str
+) -> None:
     before = contents(empty_database)
     dsn = make_conninfo(empty_database, user=conninfo_to_dict(stranger)["user"])
     ready("migrate", DATABASE_URL=dsn).assert_one_error(69, "permission denied")

@@ -99,7 +99,7 @@ def plain_boom(ctx: JobContext) -> None:
     raise KeyError("in the child")
 
 
-@registry.job("plain_slow", timeout=timedelta(seconds=1.5))
+@registry.job("plain_slow", timeout=timedelta(seconds=5))
 def plain_slow(ctx: JobContext) -> None:
     grandchild = subprocess.Popen(["sleep", "60"])
     note("pids", os.getpid(), grandchild.pid)

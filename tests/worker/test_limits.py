@@ -63,7 +63,7 @@ def test_a_restartable_job_that_is_cut_off_goes_back_to_the_queue(
     with worker_process(env) as worker:
         client.enqueue("restartable", {"seconds": 9})
         client.enqueue("nap", {"seconds": 9})
-        eventually(lambda: notes.read_text().count("start") == 2)
+        eventually(lambda: notes.read_text().count("start ") == 2)
         assert worker.stop(signal.SIGTERM) == 0
     assert connection.execute(
         "SELECT task_name, status, attempts FROM procrastinate_jobs ORDER BY id"
