@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,9 +19,10 @@ _NO_ARGUMENTS = "{}"
 _MOST_PROBLEMS = 10
 _NAME_CHARACTERS = 60
 _KNOWN = frozenset(get_args(ErrorType))  # any other is a model's own
-_QUOTING = frozenset(
-    {"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing", "get_attribute_error"}
-)
+_QUOTING = frozenset({
+    "assertion_error", "datetime_object_invalid", "get_attribute_error", "iteration_error",
+    "timezone_offset", "union_tag_invalid", "uuid_parsing", "value_error",
+})  # fmt: skip
 
 
 def dump_arguments(job: JobDefinition[Any], arguments: object, max_bytes: int) -> str:
@@ -28,7 +30,8 @@ def dump_arguments(job: JobDefinition[Any], arguments: object, max_bytes: int) -
 
     Args:
         job: the job they are for.
-        arguments: an instance of its model, a mapping that fits it, or None for none.
+        arguments: an instance of its model, a mapping that fits it (of Python's values or of
+            JSON's), or None for none.
         max_bytes: the largest text that is accepted, in bytes.
 
     Raises:
@@ -81,7 +84,17 @@ def _as_model(job: JobDefinition[Any], arguments: object) -> BaseModel | None:
     try:
         return job.args.model_validate(arguments or {})
     except ValidationError as error:
+        if (model := _as_strict_model(job.args, arguments)) is not None:
+            return model
         raise _misfit(job, error, f"See the fields of {job.args.__name__}.") from None
+
+
+def _as_strict_model(kind: type[BaseModel], arguments: object) -> BaseModel | None:
+    """A strict model takes a date as text only where it knows that it reads JSON."""
+    try:
+        return kind.model_validate_json(json.dumps(arguments))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _write(job: JobDefinition[Any], model: BaseModel) -> str:
@@ -122,13 +135,13 @@ def _message(found: ErrorDetails) -> str:
     return found["msg"]
 
 
-def _place(location: Sequence[int | str], names: Set[str]) -> str:
+def _place(location: Sequence[int | str], names: AbstractSet[str]) -> str:
     """Where it is, as a path; a key that is no name of a field is part of a value."""
     parts = [str(p) if isinstance(p, int) or p in names else "…" for p in location[1:]]
     return ".".join([str(part)[:_NAME_CHARACTERS] for part in location[:1]] + parts) or "arguments"
 
 
-def _field_names(job: JobDefinition[Any]) -> Set[str]:
+def _field_names(job: JobDefinition[Any]) -> AbstractSet[str]:
     schema = job.args.model_json_schema() if job.args else {}
     models = [schema, *schema.get("$defs", {}).values()]
     return {name for model in models for name in model.get("properties", {})}

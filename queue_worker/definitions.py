@@ -301,10 +301,10 @@ def _check_place_in_queue(job: JobDefinition[Any]) -> None:
         )
     if job.lock is not None and (problem := key_problem(job.lock)):
         raise DefinitionError(job.name, "lock", problem, "Choose a short, plain key.")
-    if not _is_whole(job.priority):
-        raise DefinitionError(job.name, "priority", "is not a whole number", "Give an int.")
-    if abs(job.priority) >= 2**31:
-        raise DefinitionError(job.name, "priority", "is out of range", "Stay within 32 bits.")
+    if not is_priority(job.priority):
+        raise DefinitionError(
+            job.name, "priority", "is not a whole number of 32 bits", "Give a smaller int."
+        )
     if job.retry is not None:
         _check_retry(job, job.retry)
 
@@ -316,6 +316,11 @@ def _check_retry(job: JobDefinition[Any], retry: RetryPolicy) -> None:
         raise DefinitionError(
             job.name, "retry", problem, "Use RetryPolicy(3, wait=timedelta(seconds=10))."
         )
+
+
+def is_priority(number: object) -> bool:
+    """Whether Postgres can store it as a priority."""
+    return isinstance(number, int) and not isinstance(number, bool) and abs(number) < 2**31
 
 
 def key_problem(key: object) -> str | None:

@@ -103,15 +103,14 @@ def _bounds(field: FieldInfo) -> str:
 
 def _text(field: FieldInfo) -> str:
     value: Any = field.default
-    if value is None or value == ():
-        return ""
-    return (
-        f"{value:d}"
-        if isinstance(value, bool)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    match value:
+        case None | ():
+            return ""
+        case bool():
+            return str(int(value))
+        case float():
+            return f"{value:g}"
+    return str(value)
 
 
 def _example(field: FieldInfo) -> str:

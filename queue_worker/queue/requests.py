@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypedDict, TypeVar
 
-import psycopg
+from psycopg_pool import PoolTimeout
 
 from queue_worker.arguments import dump_arguments
-from queue_worker.definitions import LOCK_KEY_BYTES, JobDefinition
+from queue_worker.definitions import JobDefinition, is_priority, key_problem
 from queue_worker.errors import ArgumentsError, DatabaseUnreachable, EnqueueError, QueueWorkerError
 from queue_worker.registry import JobRegistry
 
 ArgsT = TypeVar("ArgsT")
+
+BATCH_BYTES = 64_000_000  # Postgres holds some 250 MB in one jsonb, and each of us holds it too
+LONGEST_DELAY = timedelta(days=36_500)
+_NO_QUEUE = {"42883", "3F000", "42P01"}  # no such function, schema, table
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -72,9 +76,21 @@ def write_batch(
 
     Raises:
         UnknownJobError: a name is not in the registry.
-        ArgumentsError: arguments or options of one do not fit; names its position if several.
+        ArgumentsError: arguments or options of one do not fit.
+        EnqueueError: the batch is too large.
+
+    The message of an error names the item, if there are several.
     """
-    return f"[{','.join(_write(registry, r, max_bytes) for r in requests)}]"
+    items = [
+        _write_item(registry, request, max_bytes, f"Item {number} of {len(requests)}: ")
+        for number, request in enumerate(requests, start=1)
+    ]
+    batch = f"[{','.join(items)}]"
+    if len(batch) > BATCH_BYTES:
+        raise EnqueueError(
+            f"A batch of {len(batch):,} characters is more than {BATCH_BYTES:,}. Split it."
+        )
+    return batch
 
 
 def read_answers(rows: Sequence[Sequence[Any]]) -> list[EnqueueAnswer]:
@@ -82,17 +98,32 @@ def read_answers(rows: Sequence[Sequence[Any]]) -> list[EnqueueAnswer]:
     return [EnqueueAnswer(queue_job_id, enqueued) for _, queue_job_id, enqueued in rows]
 
 
-def explain(error: psycopg.Error, target: str) -> QueueWorkerError:
+def explain(error: BaseException, target: str) -> QueueWorkerError:
     """What a failed enqueue means; never repeats the database's detail, which quotes values."""
-    if isinstance(error, psycopg.errors.UndefinedFunction | psycopg.errors.InvalidSchemaName):
+    if isinstance(error, PoolTimeout):
+        return DatabaseUnreachable(target, "no connection became free in time")
+    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if code in _NO_QUEUE:
         return EnqueueError("The database has no queue yet. Run `queue-worker migrate`.")
-    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+    if code is None:
         return DatabaseUnreachable(target, "the connection broke while enqueueing")
-    problem = error.diag.message_primary or type(error).__name__
+    diagnosis = getattr(error, "diag", None)
+    problem = getattr(diagnosis, "message_primary", None) or type(error).__name__
     return EnqueueError(
         f"The database refused the job: {problem}. Nothing was enqueued; remove the cause and "
         "enqueue again."
     )
+
+
+def _write_item(
+    registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int, position: str
+) -> str:
+    try:
+        return _write(registry, request, max_bytes)
+    except QueueWorkerError as error:
+        if not position.endswith(" of 1: "):
+            error.args = (f"{position}{error}",)
+        raise
 
 
 def _write(registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int) -> str:
@@ -115,14 +146,14 @@ def _check_options(job: JobDefinition[Any], request: EnqueueRequest[Any]) -> Non
     def refuse(problem: str, remedy: str) -> None:
         raise ArgumentsError(job.name, [problem], remedy)
 
-    if request.delay and request.run_at:
+    if request.delay is not None and request.run_at is not None:
         refuse("delay and run_at exclude each other", "Give one of the two.")
-    if request.run_at and request.run_at.tzinfo is None:
+    if request.delay is not None and abs(request.delay) > LONGEST_DELAY:
+        refuse("delay is longer than a hundred years", "Give a shorter one.")
+    if request.run_at is not None and request.run_at.tzinfo is None:
         refuse("run_at has no time zone", "Give an aware datetime, such as datetime.now(UTC).")
-    if request.priority is not None and abs(request.priority) >= 2**31:
-        refuse("priority is out of range", "Stay within 32 bits.")
+    if request.priority is not None and not is_priority(request.priority):
+        refuse("priority is not a whole number of 32 bits", "Give a smaller int.")
     for name, key in (("lock_key", request.lock_key), ("queueing_lock", request.queueing_lock)):
-        if key is not None and not 0 < len(key.encode(errors="replace")) <= LOCK_KEY_BYTES:
-            refuse(f"{name} is not 1 to {LOCK_KEY_BYTES} bytes long", "Choose a shorter key.")
-        if key is not None and "\0" in key:
-            refuse(f"{name} holds a NUL character", "Remove it: Postgres cannot store it.")
+        if key is not None and (problem := key_problem(key)):
+            refuse(f"{name} {problem}", "Choose a short, plain key.")

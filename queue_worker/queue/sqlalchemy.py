@@ -16,6 +16,13 @@ def is_sqlalchemy(connection: object) -> bool:
     return any(base.__module__.startswith("sqlalchemy.") for base in type(connection).__mro__)
 
 
+def driver_error(error: Exception) -> BaseException | None:
+    """What the driver raised, if this is SQLAlchemy's wrapper of it, which quotes all values."""
+    is_wrapper = is_sqlalchemy(error) and getattr(error, "orig", None) is not None
+    found: BaseException | None = getattr(error, "orig", None) if is_wrapper else None
+    return found
+
+
 @cache
 def enqueue_statement() -> sqlalchemy.TextClause:
     """The enqueue statement with SQLAlchemy's own placeholder, so that any driver takes it."""

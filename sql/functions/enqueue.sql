@@ -29,6 +29,12 @@ BEGIN
             USING ERRCODE = 'program_limit_exceeded',
                   HINT = 'Store the data in a table and pass its key.';
     END IF;
+    IF octet_length(enqueue.lock_key) NOT BETWEEN 1 AND 512
+       OR octet_length(enqueue.queueing_lock) NOT BETWEEN 1 AND 512 THEN
+        RAISE EXCEPTION 'A lock of job % is not 1 to 512 bytes long', quote_literal(enqueue.job)
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Choose a shorter key.';
+    END IF;
 
     SELECT * INTO answer
       FROM queue_worker.enqueue_jobs(jsonb_build_array(jsonb_build_object(

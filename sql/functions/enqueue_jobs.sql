@@ -1,8 +1,10 @@
 -- One statement for one job or for thousands. Ids are drawn before the insert, so that each item
--- gets its own answer; a clash of queueing locks skips that item alone.
+-- gets its own answer; a clash of queueing locks skips that item alone. The inserts go by queueing
+-- lock, so that two batches with the same ones wait for each other instead of deadlocking.
 CREATE OR REPLACE FUNCTION queue_worker.enqueue_jobs(batch jsonb)
     RETURNS TABLE (item integer, queue_job_id bigint, enqueued boolean)
     LANGUAGE plpgsql
+    SET search_path FROM CURRENT  -- of the migration: the caller's may not lead to procrastinate
 AS $$
 BEGIN
     RETURN QUERY
@@ -20,18 +22,20 @@ BEGIN
         SELECT w.id, w.job, w.queue, w.priority, w.lock_key, w.queueing_lock, w.args,
                coalesce(w.run_at, clock_timestamp() + make_interval(secs => w.delay)), w.due_at
           FROM wanted AS w
-         ORDER BY w.item
+         ORDER BY w.queueing_lock, w.item
             ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-        RETURNING procrastinate_jobs.id
+        RETURNING procrastinate_jobs.id, procrastinate_jobs.queueing_lock
     )
     SELECT w.item,
-           CASE WHEN i.id IS NULL
-                THEN (SELECT waiting.id FROM procrastinate_jobs AS waiting
+           CASE WHEN own.id IS NOT NULL THEN own.id
+                WHEN earlier.id IS NOT NULL THEN earlier.id
+                ELSE (SELECT waiting.id FROM procrastinate_jobs AS waiting
                        WHERE waiting.queueing_lock = w.queueing_lock AND waiting.status = 'todo')
-                ELSE i.id END,
-           i.id IS NOT NULL
+                END,
+           own.id IS NOT NULL
       FROM wanted AS w
-      LEFT JOIN inserted AS i ON i.id = w.id
+      LEFT JOIN inserted AS own ON own.id = w.id
+      LEFT JOIN inserted AS earlier ON earlier.queueing_lock = w.queueing_lock
      ORDER BY w.item;
 END;
 $$;

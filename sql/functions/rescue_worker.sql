@@ -82,6 +82,10 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
+    PERFORM queue_worker.audit(
+        'worker:' || rescuer_id, 'worker.lost', 'worker:' || dead_id,
+        format('%s, pid %s, was found dead', dead.host, dead.pid),
+        jsonb_build_object('last_heartbeat_at', dead.last_heartbeat_at));
     DELETE FROM procrastinate_workers WHERE id = dead_id;
     PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
 END;

@@ -61,15 +61,25 @@ WITH ended AS (
     FROM ended
     LEFT JOIN closed ON closed.id = ended.queue_job_id
     ON CONFLICT (queue_job_id, attempt) DO NOTHING
+), refused AS (
+    SELECT ended.queue_job_id, ended.attempt, ended.outcome
+    FROM ended
+    LEFT JOIN closed ON closed.id = ended.queue_job_id
+    WHERE closed.id IS NULL
+        AND NOT EXISTS (
+            SELECT FROM queue_worker.run AS before
+            WHERE before.queue_job_id = ended.queue_job_id
+                AND before.attempt = ended.attempt
+                AND before.worker_id = %(worker_id)s
+                AND before.outcome = ended.outcome
+        )
+), audited AS (
+    INSERT INTO queue_worker.audit_log (actor, action, subject, reason)
+    SELECT
+        'worker:' || %(worker_id)s::bigint, 'close.refused',
+        'run:' || refused.queue_job_id || '.' || refused.attempt,
+        'it ended ' || refused.outcome || ', but its claim was gone'
+    FROM refused
 )
-SELECT ended.queue_job_id, ended.attempt
-FROM ended
-LEFT JOIN closed ON closed.id = ended.queue_job_id
-WHERE closed.id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM queue_worker.run AS before
-        WHERE before.queue_job_id = ended.queue_job_id
-            AND before.attempt = ended.attempt
-            AND before.worker_id = %(worker_id)s
-            AND before.outcome = ended.outcome
-    )
+SELECT queue_job_id, attempt
+FROM refused

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import Command, contents
-from tests.support.eventually import eventually
 from tests.support import processes
+from tests.support.eventually import eventually
 from tests.support.processes import JOBS, REPOSITORY, call, environment, worker_process
 
 Connection = psycopg.Connection[Any]
@@ -322,7 +322,7 @@ def test_what_a_job_says_cannot_steer_the_terminal(
     assert "[red]gone" in table
 
 
-HELP = [[], *([name] for name in "migrate check worker jobs enqueue run runs status demo".split())]
+HELP = [[], *([name] for name in ["migrate", "check", "worker", "jobs", "enqueue", "run", "runs", "status", "demo"])]
 
 
 @pytest.mark.parametrize("line", HELP, ids=lambda line: "-".join(line) or "itself")

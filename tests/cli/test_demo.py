@@ -20,14 +20,15 @@ from queue_worker.demo.embedded import alone_in, make_database, start_embedded, 
 from queue_worker.demo.events import DECLINES, sample_events
 from queue_worker.demo.worker import running_worker
 from queue_worker.errors import QueueWorkerError
-from queue_worker.queue.client import SyncQueueClient
 from queue_worker.jobs import first_party
+from queue_worker.queue.client import SyncQueueClient
 from queue_worker.settings import Settings, load_settings
 from tests.cli.conftest import Command, contents
 from tests.support.content import add_events, aggregates_in, aggregates_of
 from tests.support.eventually import eventually
 from tests.support.processes import call, environment
 
+NOBODY = 2**22 - 1  # the highest process id there can be; it is not in use
 COMMENTS = """
     SELECT c.oid::regclass || coalesce('.' || a.attname, ''), pg_get_userbyid(c.relowner)
     FROM pg_class AS c
@@ -211,15 +212,16 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
         assert stop_embedded(folder)
 
 
-def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+def test_what_a_killed_start_or_server_left_behind_is_no_obstacle(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
-    (tmp_path / "postgres.unfinished").mkdir()
-    (tmp_path / "postgres.unfinished" / "left-behind").touch()
+    (tmp_path / "postgres.unfinished" / "left-behind").mkdir(parents=True)
     try:
         start_embedded(folder)
-        pid = server_pid(tmp_path)
-        os.kill(pid, 9)
-        eventually(lambda: is_gone(pid))
+        pid_file = folder / "postmaster.pid"
+        left_behind = pid_file.read_text().split("\n", 1)[1]
+        assert stop_embedded(folder)
+        pid_file.write_text(f"{NOBODY}\n{left_behind}")
+        assert not stop_embedded(folder)
         with psycopg.connect(start_embedded(folder)) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
     finally:

@@ -21,14 +21,14 @@ _numbers = itertools.count()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "slow_soak: runs for minutes; only where QUEUE_WORKER_SOAK was set at the start"
+        "markers", "slow_soak: runs for minutes; only where TEST_SOAK is set"
     )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    skipped = pytest.mark.skip(reason="takes minutes: set RUN_SOAK=1 to run it")
+    skipped = pytest.mark.skip(reason="takes minutes: set TEST_SOAK=1 to run it")
     for item in items:
-        if item.get_closest_marker("slow_soak") and not os.environ.get("RUN_SOAK"):
+        if item.get_closest_marker("slow_soak") and not os.environ.get("TEST_SOAK"):
             item.add_marker(skipped)
 
 

@@ -179,7 +179,9 @@ async def test_a_late_close_of_a_rescued_run_changes_no_live_row(
         connection, "SELECT attempt, outcome, error_class FROM queue_worker.run ORDER BY 1"
     ) == [(1, "lost", "ClaimLost"), (2, "succeeded", None)]
     assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("succeeded",)]
-    assert queue_job_id == alive.queue_job_id
+    assert rows(connection, "SELECT actor, action, subject FROM queue_worker.audit_log") == [
+        ("worker:1", "close.refused", f"run:{queue_job_id}.1")
+    ]
 
 
 async def test_the_same_worker_cannot_close_its_earlier_attempt(

@@ -102,3 +102,21 @@ def test_an_advisory_lock_that_is_held_sends_a_run_on_demand_back(
         worker.wait_for("job.succeeded", job="locked")
         assert worker.stop() == 0
     assert connection.execute("SELECT attempt, outcome FROM queue_worker.run").fetchall() == [(1, "succeeded")]
+
+
+def test_a_scheduled_run_whose_lock_is_held_is_skipped_and_names_the_holder(
+    database: str, connection: Any, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.touch()
+    connection.execute("SELECT pg_advisory_lock(hashtextextended('queue_worker.lock.ticker', 0))")
+    env = environment(database, TEST_NOTES=str(notes), QUEUE_WORKER_APP="tests.support.jobs:registry")
+    with worker_process(env) as worker:
+        worker.wait_for("job.skipped", job="ticker")
+        assert worker.stop() == 0
+    assert notes.read_text() == ""
+    outcome, error_class, message = connection.execute(
+        "SELECT outcome, error_class, error_message FROM queue_worker.run LIMIT 1"
+    ).fetchone()
+    assert (outcome, error_class) == ("skipped", "LockHeld")
+    assert f"held by backend {connection.info.backend_pid} (test)" in message
