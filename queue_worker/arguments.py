@@ -112,7 +112,7 @@ def _write(job: JobDefinition[Any], model: BaseModel) -> str:
             "a value is none that JSON can hold: NaN, infinite, too deep, or of another type",
             "Send null, a text or a number instead.",
         ) from None
-    if "null" in text and any(_is_no_number(found) for found in _leaves(model.model_dump())):
+    if "null" in text and _holds_no_number(model):  # pydantic writes null for them
         raise _refused(job, "a number is NaN or infinite", "Send null instead.")
     if "\\u0000" in text and any("\0" in str(found) for found in _leaves(values)):
         raise _refused(
@@ -151,8 +151,9 @@ def _refused(job: JobDefinition[Any], problem: str, remedy: str) -> ArgumentsErr
     return ArgumentsError(job.name, [problem], remedy)
 
 
-def _is_no_number(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _holds_no_number(model: BaseModel) -> bool:
+    leaves = _leaves(model.model_dump(warnings=False))
+    return any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in leaves)
 
 
 def _leaves(value: object) -> Iterator[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import psycopg
@@ -13,13 +14,35 @@ from queue_worker.governance.checks import explain_refusal
 
 
 def main() -> None:
-    """Run the command; an error of ours or of the database becomes one message and its code."""
+    """Run the command; an error that has a cause outside becomes one message and its exit code."""
     try:
+        _refuse_bytes(sys.argv)
         app()
     except QueueWorkerError as error:
         _fail(error)
     except psycopg.Error as error:
         _fail(explain_refusal(error))
+    except OSError as error:
+        _drop_output()
+        _fail(QueueWorkerError(f"The system refused: {error}. Remove the cause and try again."))
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Python hands bytes that are no text through as surrogates; no database stores them."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        raise QueueWorkerError(
+            "The command line holds bytes that are no UTF-8. Give text only."
+        ) from None
+
+
+def _drop_output() -> None:
+    """What could not be written must not be tried again, and fail again, at the exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: QueueWorkerError) -> None:

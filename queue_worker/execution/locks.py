@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import psycopg
 import structlog
 
 from queue_worker.errors import DatabaseUnreachable, LockHeld
@@ -102,6 +103,10 @@ class LockSession:
         except DatabaseUnreachable:
             self._lose()
             raise
+        except psycopg.Error as error:  # what the session holds now, nobody knows
+            self._lose()
+            await self._session.aclose()
+            raise DatabaseUnreachable("the lock session", str(error).strip()) from error
         if self._session.backend_pid != self._backend_pid:
             self._lose(gained)
             await self._take_alive_lock()

@@ -45,8 +45,9 @@ def _register(app: procrastinate.App, job: JobDefinition[Any]) -> None:
 def _only_our_worker(name: str) -> Callable[..., NoReturn]:
     def refuse(**_: Any) -> NoReturn:  # noqa: ANN401  whatever arguments the job takes
         raise RunError(
-            f"Job {name!r} was claimed by a plain procrastinate worker, which has no lock, deadline "
-            "or ledger. Run it with `queue-worker worker`, and give the other worker its own queues."
+            f"Job {name!r} was claimed by a plain procrastinate worker, which has no lock, "
+            "deadline or ledger. Run it with `queue-worker worker`, and give the other worker "
+            "queues of its own."
         )
 
     return refuse

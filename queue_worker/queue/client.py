@@ -5,6 +5,8 @@ Both clients are thin: what they write and how they read the answer stands in `r
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -13,17 +15,21 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from queue_worker.database import connection_arguments, describe_target
+from queue_worker.database import connect, connect_async, connection_arguments
 from queue_worker.definitions import JobDefinition
 from queue_worker.queue.requests import (
     EnqueueAnswer,
     EnqueueOptions,
     EnqueueRequest,
-    explain,
+    explained,
     read_answers,
     write_batch,
 )
-from queue_worker.queue.sqlalchemy import enqueue_statement, is_sqlalchemy
+from queue_worker.queue.sqlalchemy import (
+    enqueue_statement,
+    is_async_sqlalchemy,
+    is_sqlalchemy,
+)
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.statements import statement
@@ -43,6 +49,7 @@ class QueueClient:
         self._registry = registry
         self._settings = settings
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._opening = asyncio.Lock()
 
     async def enqueue(
         self,
@@ -82,16 +89,15 @@ class QueueClient:
         if not requests:
             return []
         batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
-        if is_sqlalchemy(connection):
-            result = await connection.execute(enqueue_statement(), {"batch": batch})
-            return read_answers(result.all())
-        try:
-            if connection is not None:
-                return await _ask(connection, batch)
-            async with (await self._open_pool()).connection() as own:
-                return await _ask(own, batch)
-        except psycopg.Error as error:
-            raise explain(error, describe_target(self._settings.dsn)) from error
+        with explained(self._settings.dsn):
+            if connection is None:
+                return await self._ask_own(batch)
+            if is_async_sqlalchemy(connection):
+                result = await connection.execute(enqueue_statement(), {"batch": batch})
+                return read_answers(result.all())
+            if not isinstance(connection, psycopg.AsyncConnection):
+                raise _wrong_kind(connection)
+            return await _ask(connection, batch)
 
     async def close(self) -> None:
         """Close the connections; the client can be used again."""
@@ -110,11 +116,26 @@ class QueueClient:
     ) -> None:
         await self.close()
 
+    async def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
+        pool = await self._open_pool()
+        try:
+            async with pool.connection() as own:
+                return await _ask(own, batch)
+        except psycopg.errors.AdminShutdown:  # the server was restarted; nothing was written
+            await pool.check()
+            async with pool.connection() as own:
+                return await _ask(own, batch)
+
     async def _open_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
-        if self._pool is None:
-            self._pool = AsyncConnectionPool(**_pool_arguments(self._settings))
-            await self._pool.open()
-        return self._pool
+        async with self._opening:
+            if self._pool is None:
+                await (await connect_async(**_trial(self._settings))).close()
+                pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+                    **_pool_arguments(self._settings)
+                )
+                await pool.open()
+                self._pool = pool
+            return self._pool
 
 
 class SyncQueueClient:
@@ -124,6 +145,7 @@ class SyncQueueClient:
         self._registry = registry
         self._settings = settings
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
+        self._opening = threading.Lock()
 
     def enqueue(
         self,
@@ -150,15 +172,14 @@ class SyncQueueClient:
         if not requests:
             return []
         batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
-        if is_sqlalchemy(connection):
-            return read_answers(connection.execute(enqueue_statement(), {"batch": batch}).all())
-        try:
-            if connection is not None:
-                return _ask_sync(connection, batch)
-            with self._open_pool().connection() as own:
-                return _ask_sync(own, batch)
-        except psycopg.Error as error:
-            raise explain(error, describe_target(self._settings.dsn)) from error
+        with explained(self._settings.dsn):
+            if connection is None:
+                return self._ask_own(batch)
+            if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
+                return read_answers(connection.execute(enqueue_statement(), {"batch": batch}).all())
+            if not isinstance(connection, psycopg.Connection):
+                raise _wrong_kind(connection)
+            return _ask_sync(connection, batch)
 
     def close(self) -> None:
         """Close the connections; the client can be used again."""
@@ -177,11 +198,31 @@ class SyncQueueClient:
     ) -> None:
         self.close()
 
+    def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
+        pool = self._open_pool()
+        try:
+            with pool.connection() as own:
+                return _ask_sync(own, batch)
+        except psycopg.errors.AdminShutdown:  # the server was restarted; nothing was written
+            pool.check()
+            with pool.connection() as own:
+                return _ask_sync(own, batch)
+
     def _open_pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
-        if self._pool is None:
-            self._pool = ConnectionPool(**_pool_arguments(self._settings))
-            self._pool.open()
-        return self._pool
+        with self._opening:
+            if self._pool is None:
+                connect(**_trial(self._settings)).close()
+                pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+                    **_pool_arguments(self._settings)
+                )
+                pool.open()
+                self._pool = pool
+            return self._pool
+
+
+def _trial(settings: Settings) -> dict[str, Any]:
+    """A pool waits and does not say why: a first connection of its own does, and at once."""
+    return {"dsn": settings.dsn, "name": _NAME, "connect_timeout": settings.connect_timeout}
 
 
 def _pool_arguments(settings: Settings) -> dict[str, Any]:
@@ -198,6 +239,13 @@ def _pool_arguments(settings: Settings) -> dict[str, Any]:
         "timeout": settings.connect_timeout,
         "open": False,
     }
+
+
+def _wrong_kind(connection: object) -> TypeError:
+    return TypeError(
+        f"A {type(connection).__name__} does not fit: QueueClient takes the async connections and "
+        "sessions of psycopg and SQLAlchemy, SyncQueueClient the others."
+    )
 
 
 async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:

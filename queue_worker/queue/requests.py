@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypedDict, TypeVar
 
+import psycopg
 from psycopg_pool import PoolTimeout
 
 from queue_worker.arguments import dump_arguments
+from queue_worker.database import describe_target
 from queue_worker.definitions import JobDefinition, is_priority, key_problem
 from queue_worker.errors import ArgumentsError, DatabaseUnreachable, EnqueueError, QueueWorkerError
+from queue_worker.queue.sqlalchemy import driver_error
 from queue_worker.registry import JobRegistry
 
 ArgsT = TypeVar("ArgsT")
@@ -20,6 +24,7 @@ ArgsT = TypeVar("ArgsT")
 BATCH_BYTES = 64_000_000  # Postgres holds some 250 MB in one jsonb, and each of us holds it too
 LONGEST_DELAY = timedelta(days=36_500)
 _NO_QUEUE = {"42883", "3F000", "42P01"}  # no such function, schema, table
+_NO_CONNECTION = {"OperationalError", "InterfaceError"}  # as the DB-API names them
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -98,14 +103,33 @@ def read_answers(rows: Sequence[Sequence[Any]]) -> list[EnqueueAnswer]:
     return [EnqueueAnswer(queue_job_id, enqueued) for _, queue_job_id, enqueued in rows]
 
 
+@contextmanager
+def explained(dsn: str) -> Iterator[None]:
+    """What a failed enqueue in this block means, without what the driver says: it quotes values.
+
+    Raises:
+        EnqueueError: the database refused it.
+        DatabaseUnreachable: there is no connection.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain(error, describe_target(dsn)) from None
+    except Exception as error:
+        driver = driver_error(error)
+        if driver is None:
+            raise
+        raise explain(driver, describe_target(dsn)) from None
+
+
 def explain(error: BaseException, target: str) -> QueueWorkerError:
-    """What a failed enqueue means; never repeats the database's detail, which quotes values."""
-    if isinstance(error, PoolTimeout):
-        return DatabaseUnreachable(target, "no connection became free in time")
+    """What an error of a driver means, any driver's."""
     code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     if code in _NO_QUEUE:
         return EnqueueError("The database has no queue yet. Run `queue-worker migrate`.")
-    if code is None:
+    if isinstance(error, PoolTimeout):
+        return DatabaseUnreachable(target, "no connection became free in time")
+    if code is None and _NO_CONNECTION & {base.__name__ for base in type(error).__mro__}:
         return DatabaseUnreachable(target, "the connection broke while enqueueing")
     diagnosis = getattr(error, "diag", None)
     problem = getattr(diagnosis, "message_primary", None) or type(error).__name__

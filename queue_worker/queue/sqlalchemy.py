@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 
-def is_sqlalchemy(connection: object) -> bool:
-    """Whether it is one of SQLAlchemy's connections or sessions, without importing SQLAlchemy."""
-    return any(base.__module__.startswith("sqlalchemy.") for base in type(connection).__mro__)
+def is_sqlalchemy(found: object) -> bool:
+    """Whether it is something of SQLAlchemy's, without importing SQLAlchemy."""
+    return _is_from("sqlalchemy.", found)
+
+
+def is_async_sqlalchemy(connection: object) -> bool:
+    """Whether it is one of SQLAlchemy's async connections or sessions."""
+    return _is_from("sqlalchemy.ext.asyncio.", connection)
 
 
 def driver_error(error: Exception) -> BaseException | None:
-    """What the driver raised, if this is SQLAlchemy's wrapper of it, which quotes all values."""
-    is_wrapper = is_sqlalchemy(error) and getattr(error, "orig", None) is not None
-    found: BaseException | None = getattr(error, "orig", None) if is_wrapper else None
+    """What the driver raised, if this is SQLAlchemy's wrapper of it (which quotes all values)."""
+    found: BaseException | None = getattr(error, "orig", None) if is_sqlalchemy(error) else None
     return found
 
 
@@ -29,3 +33,7 @@ def enqueue_statement() -> sqlalchemy.TextClause:
     import sqlalchemy  # noqa: PLC0415  an optional library, loaded where it is used
 
     return sqlalchemy.text(statement("enqueue_jobs").replace("%(batch)s", ":batch"))
+
+
+def _is_from(package: str, found: object) -> bool:
+    return any(f"{base.__module__}.".startswith(package) for base in type(found).__mro__)

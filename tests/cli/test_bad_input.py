@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from queue_worker.governance.checks import explain_refusal
 from tests.cli.conftest import Command, contents
+from tests.support import processes
 from tests.support.postgres import execute
 from tests.support.processes import call, environment
 
@@ -166,43 +168,46 @@ def test_an_unknown_job_with_a_suggestion(ready: Command, standing: str, verb: s
     assert contents(standing) == before
 
 
+BAD_JOB = """
+from datetime import timedelta
+from queue_worker import JobRegistry, cron
+registry = JobRegistry()
+@registry.job("late", schedule=cron("61 * * * *"), timeout=timedelta(minutes=1))
+async def late(ctx): ...
+"""
 REGISTRIES = {
-    "no_such_module": ("", "x:registry", "does not import"),
-    "no_colon": ("", "no_colon", "is not of the form package.module:name"),
-    "bad_syntax": ("def (", "bad_syntax:registry", "does not import (SyntaxError"),
-    "bad_import": ("import nothing_of_this_name", "bad_import:registry", "nothing_of_this_name"),
-    "no_registry": ("registry = {}", "no_registry:registry", "is not a JobRegistry"),
-    "no_name": ("", "no_name:registry", "is not defined"),
-    "empty": (
-        "from queue_worker import JobRegistry\nregistry = JobRegistry()",
-        "empty:registry",
+    "no_such_module:registry": ("no_such_module", None),
+    "no_colon": ("is not of the form package.module:name", ""),
+    "bad_syntax:registry": ("does not import (SyntaxError", "def ("),
+    "bad_import:registry": ("nothing_of_this_name", "import nothing_of_this_name"),
+    "no_registry:registry": ("is not a JobRegistry", "registry = {}"),
+    "no_name:registry": ("is not defined", ""),
+    "empty:registry": (
         "holds no job",
+        "from queue_worker import JobRegistry\nregistry = JobRegistry()",
     ),
-    "bad_job": (
-        "from datetime import timedelta\n"
-        "from queue_worker import JobRegistry, cron\n"
-        "registry = JobRegistry()\n"
-        "@registry.job('late', schedule=cron('61 * * * *'), timeout=timedelta(1))\n"
-        "async def late(ctx): ...\n",
-        "bad_job:registry",
-        "does not import",
-    ),
+    "bad_job:registry": ("does not import (DefinitionError: Job 'late': ", BAD_JOB),
 }
 
 
-@pytest.mark.parametrize(
-    ("text", "reference", "problem"), REGISTRIES.values(), ids=REGISTRIES.keys()
-)
-def test_a_registry_that_cannot_be_loaded(
-    ready: Command, standing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    text: str, reference: str, problem: str,
-) -> None:  # fmt: skip
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that modules are imported from."""
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / reference.partition(":")[0]).with_suffix(".py").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("reference", REGISTRIES)
+def test_a_registry_that_cannot_be_loaded(
+    ready: Command, standing: str, modules: Path, reference: str
+) -> None:
+    problem, text = REGISTRIES[reference]
+    if text is not None:
+        (modules / reference.partition(":")[0]).with_suffix(".py").write_text(text)
     before = contents(standing)
-    reference = f"missing_{reference}" if problem == "does not import" and not text else reference
     for line in (["jobs"], ["worker"], ["enqueue", "noop"]):
-        ready("--app", reference, *line).assert_one_error(78, f"Registry {reference!r}", problem)
+        answer = ready("--app", reference, *line)
+        answer.assert_one_error(78, f"Registry {reference!r}", problem)
     assert contents(standing) == before
 
 
@@ -242,7 +247,7 @@ def test_an_unknown_command_or_option_is_a_usage_error(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--lock-key", "x" * 5000), ("--queueing-lock", "\udcff"), ("--priority", "9" * 30)],
+    [("--lock-key", "x" * 5000), ("--priority", "9" * 30)],
 )
 def test_options_that_the_queue_cannot_take(
     ready: Command, standing: str, option: str, value: str
@@ -306,7 +311,9 @@ def test_a_worker_of_a_role_without_rights_ends_with_one_error(
     role = conninfo_to_dict(stranger)["user"]
     execute(standing, f"GRANT USAGE ON SCHEMA queue_worker TO {role}")
     execute(standing, f"GRANT SELECT ON queue_worker.migration TO {role}")
-    ended = call(environment(stranger, QUEUE_WORKER_LOG_LEVEL="warning"), "worker")
+    ended = call(
+        environment(stranger, QUEUE_WORKER_LOG_LEVEL="warning", PYTHONWARNINGS=""), "worker"
+    )
     execute(standing, f"DROP OWNED BY {role}")
     assert (ended.returncode, ended.stdout) == (69, "")
     assert ended.stderr.startswith("Error: The database refused: permission denied")
@@ -320,6 +327,30 @@ def test_migrate_by_a_role_that_may_not_create(
     dsn = make_conninfo(empty_database, user=conninfo_to_dict(stranger)["user"])
     ready("migrate", DATABASE_URL=dsn).assert_one_error(69, "permission denied")
     assert contents(empty_database) == before
+
+
+@pytest.mark.parametrize(
+    "line", [["runs", "--job", "\udcff"], ["enqueue", "noop", "--lock-key", "\udcff"]]
+)
+def test_bytes_on_the_command_line_that_are_no_text(ready: Command, line: list[str]) -> None:
+    ready(*line).assert_one_error(1, "no UTF-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it takes a device that is full")
+def test_output_that_cannot_be_written_is_one_error(standing: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            processes.command("jobs"),
+            env=environment(standing),
+            cwd=processes.REPOSITORY,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The system refused: [Errno 28]")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_error_of_the_database_never_repeats_its_detail() -> None:

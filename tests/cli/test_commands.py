@@ -322,7 +322,23 @@ def test_what_a_job_says_cannot_steer_the_terminal(
     assert "[red]gone" in table
 
 
-HELP = [[], *([name] for name in ["migrate", "check", "worker", "jobs", "enqueue", "run", "runs", "status", "demo"])]
+HELP = [
+    [],
+    *(
+        [name]
+        for name in [
+            "migrate",
+            "check",
+            "worker",
+            "jobs",
+            "enqueue",
+            "run",
+            "runs",
+            "status",
+            "demo",
+        ]
+    ),
+]
 
 
 @pytest.mark.parametrize("line", HELP, ids=lambda line: "-".join(line) or "itself")

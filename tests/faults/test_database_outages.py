@@ -97,7 +97,7 @@ def test_a_close_that_is_blocked_is_tried_until_it_succeeds(stage: Scene, limit:
     worker = stage.start_worker(dsn=dsn)
     job = stage.begin("work", seconds=1)
     with psycopg.connect(stage.dsn) as blocker:
-        blocker.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
+        blocker.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
         worker.wait_for("database.unavailable", doing="closing runs")
         stage.check_goes_on()  # meanwhile others are carried out
     assert stage.wait_for_run(job, "succeeded", within=10)["attempt"] == 1
@@ -158,7 +158,7 @@ def test_all_backends_killed_at_once_nothing_is_lost(stage: Scene, busy: bool) -
     for job in jobs:
         eventually(
             lambda job=job: stage.rows(
-                "SELECT FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'", job
+                "SELECT 1 FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'", job
             )
         )
     stage.check_nothing_lost(*jobs)
@@ -190,7 +190,7 @@ def test_fifty_runs_at_once_need_few_connections_and_starve_no_heartbeat(stage: 
     worker = stage.start_worker("--concurrency", "50")
     jobs = stage.enqueue_many("work", 400, seconds=0.5)
     oldest, most = 0.0, 0
-    while stage.rows("SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing') LIMIT 1"):
+    while stage.rows("SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') LIMIT 1"):
         ((age, connections),) = stage.rows(
             "SELECT extract(epoch FROM clock_timestamp() - min(last_heartbeat_at))::float8,"
             " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

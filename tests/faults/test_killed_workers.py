@@ -110,7 +110,7 @@ def test_three_siblings_rescue_a_dead_worker_once(stage: Scene) -> None:
     events = [line["event"] for sibling in siblings for line in sibling.lines]
     assert events.count("worker.lost") == 1
     assert events.count("job.lost") == 3
-    assert len(stage.rows("SELECT FROM queue_worker.run")) == 6
+    assert len(stage.rows("SELECT 1 FROM queue_worker.run")) == 6
 
 
 def test_two_rescues_of_one_worker_at_the_same_moment_are_one(stage: Scene) -> None:
@@ -122,17 +122,17 @@ def test_two_rescues_of_one_worker_at_the_same_moment_are_one(stage: Scene) -> N
         found.append(stage.rows("SELECT * FROM queue_worker.rescue_worker(%s, 0)", dead))
 
     with connect(stage.dsn, name="gate") as gate, gate.transaction():
-        gate.execute("SELECT FROM queue_worker.worker WHERE worker_id = %s FOR UPDATE", [dead])
+        gate.execute("SELECT 1 FROM queue_worker.worker WHERE worker_id = %s FOR UPDATE", [dead])
         threads = [threading.Thread(target=rescue) for _ in range(2)]
         for thread in threads:
             thread.start()
         eventually(
-            lambda: stage.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
+            lambda: stage.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
         )
     for thread in threads:
         thread.join()
     assert sorted(len(rows) for rows in found) == [0, 5]
-    assert len(stage.rows("SELECT FROM queue_worker.run WHERE outcome = 'lost'")) == 5
+    assert len(stage.rows("SELECT 1 FROM queue_worker.run WHERE outcome = 'lost'")) == 5
 
 
 def test_a_worker_that_has_just_renewed_its_heartbeat_is_not_rescued(stage: Scene) -> None:
@@ -163,11 +163,11 @@ def test_a_claim_that_commits_during_the_rescue_is_rescued_too(stage: Scene) -> 
         )
         rescue.start()
         eventually(
-            lambda: stage.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
+            lambda: stage.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
         )
     rescue.join()
     assert len(rescued) == 2
-    assert stage.rows("SELECT FROM procrastinate_jobs WHERE status = 'doing'") == []
+    assert stage.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'") == []
 
 
 def test_a_claim_from_the_future_does_not_stop_the_rescue(stage: Scene) -> None:

@@ -73,7 +73,7 @@ def test_after_a_black_hole_a_worker_goes_on_with_its_own_locks(
     stage.wait_for_run(first, "succeeded", attempt=2)
     stage.check_goes_on()
     alive = """
-        SELECT FROM pg_locks JOIN queue_worker.worker AS w ON true
+        SELECT 1 FROM pg_locks JOIN queue_worker.worker AS w ON true
          WHERE locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint
              = hashtextextended('queue_worker.alive.' || w.worker_id, 0) AND granted
     """

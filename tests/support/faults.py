@@ -106,9 +106,11 @@ class Scene:
             "QUEUE_WORKER_APP": f"{JOBS}:{jobs or self.jobs}",
             **env,
         }
-        return self._stack.enter_context(
+        worker = self._stack.enter_context(
             worker_process(environment(dsn or self.dsn, **given), *arguments)
         )
+        self._stack.callback(worker.stop, signal.SIGKILL)
+        return worker
 
     def enqueue(self, job: str, **args: object) -> int:
         """Enqueue one job; returns its id in the queue."""
@@ -180,8 +182,7 @@ class Scene:
 def kill(worker: WorkerProcess) -> float:
     """SIGKILL; returns when."""
     at = now()
-    worker.process.kill()
-    worker.process.wait(10)
+    worker.stop(signal.SIGKILL)
     return at
 
 

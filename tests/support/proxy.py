@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 CHUNK = 65_536
 
 
-@dataclass
+@dataclass(eq=False)
 class _Link:
     """One connection through the proxy: the client's end and the server's."""
 
