@@ -7,30 +7,58 @@ import contextlib
 import functools
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from queue_worker.database import connect_async, describe_target
 from queue_worker.errors import DatabaseUnreachable
 from queue_worker.statements import statement
 
+T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Rows]]
 
+# What the server is told of a client that may vanish: its locks must not outlive it by hours, and a
+# statement that waits for a lock must end with it.
+_VANISHING_CLIENT = """
+    SET client_connection_check_interval = '1s';
+    SET tcp_keepalives_idle = 5;
+    SET tcp_keepalives_interval = 2;
+    SET tcp_keepalives_count = 3
+"""
+_LATE = 0.1  # seconds; a timer that is later than this tells of the loop, not of the server
+
 
 class Session:
-    """Runs the statements of `sql/queries` one after the other, each within a time limit."""
+    """Runs the statements of `sql/queries` one after the other, each within a time limit.
+
+    Args:
+        dsn: where to connect.
+        name: its application_name.
+        connect_timeout: seconds to wait for a connection.
+        time_limit: seconds to wait for an answer; then the connection is ended.
+        lock_timeout: seconds that a statement may wait for a lock; None for no such limit.
+    """
 
     def __init__(
-        self, dsn: str, *, name: str, connect_timeout: float, time_limit: float = 30.0
+        self,
+        dsn: str,
+        *,
+        name: str,
+        connect_timeout: float,
+        time_limit: float = 30.0,
+        lock_timeout: float | None = None,
     ) -> None:
         self._dsn = dsn
         self._name = name
         self._connect_timeout = connect_timeout
         self._time_limit = time_limit
+        self._lock_timeout = lock_timeout
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._limit: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
 
     async def fetch(self, name: str, parameters: Mapping[str, Any]) -> Rows:
@@ -72,17 +100,23 @@ class Session:
     @contextlib.asynccontextmanager
     async def _guarded(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
         try:
+            is_new = not self.is_open
             connection = await self._open()
-            limit = asyncio.get_running_loop().call_later(self._time_limit, self._sever)
+            self._start_limit()
             try:
+                if is_new:
+                    await _unless_cancelled(connection, self._prepare(connection))
                 yield connection
             finally:
-                limit.cancel()
+                self._stop_limit()
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if isinstance(error, psycopg.OperationalError) and self.is_open:
                 raise  # the server answered: a lock or statement timeout, say
             await self._discard()
             raise DatabaseUnreachable(describe_target(self._dsn), str(error).strip()) from error
+        except asyncio.CancelledError:
+            await self._discard()
+            raise
 
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
@@ -91,16 +125,30 @@ class Session:
             )
         return self._connection
 
-    def _sever(self) -> None:
-        """End the connection at once: what waits for it gets an error.
+    async def _prepare(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+        await connection.execute(_VANISHING_CLIENT)
+        if self._lock_timeout is not None:
+            milliseconds = sql.Literal(round(self._lock_timeout * 1000))
+            await connection.execute(sql.SQL("SET lock_timeout = {}").format(milliseconds))
 
-        Cancelling the waiting task instead would ask the server first, over a network that may
-        swallow the question.
-        """
-        if self._connection is not None and not self._connection.closed:
-            with socket.socket(fileno=os.dup(self._connection.fileno())) as twin:
-                with contextlib.suppress(OSError):  # the other side was quicker
-                    twin.shutdown(socket.SHUT_RDWR)
+    def _start_limit(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._time_limit
+        self._limit = loop.call_at(due, self._expire, due)
+
+    def _stop_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+
+    def _expire(self, due: float) -> None:
+        if asyncio.get_running_loop().time() - due > _LATE:
+            self._start_limit()  # a job has blocked the loop: the answer may only wait to be read
+        else:
+            self._sever()
+
+    def _sever(self) -> None:
+        if self._connection is not None:
+            _sever(self._connection)
 
     async def _discard(self) -> None:
         connection, self._connection = self._connection, None
@@ -108,8 +156,42 @@ class Session:
             await connection.close()
 
 
+async def execute(
+    connection: psycopg.AsyncConnection[tuple[Any, ...]], query: sql.SQL | sql.Composed
+) -> None:
+    """Run a statement that returns nothing; cancelling this ends the connection at once."""
+    await _unless_cancelled(connection, connection.execute(query))
+
+
 async def _fetch(
     connection: psycopg.AsyncConnection[tuple[Any, ...]], name: str, parameters: Mapping[str, Any]
 ) -> Rows:
-    cursor = await connection.execute(statement(name), parameters)
+    cursor = await _unless_cancelled(connection, connection.execute(statement(name), parameters))
     return await cursor.fetchall() if cursor.description else []
+
+
+async def _unless_cancelled(
+    connection: psycopg.AsyncConnection[tuple[Any, ...]], work: Coroutine[Any, Any, T]
+) -> T:
+    """The result of `work` on this connection, which a cancellation ends.
+
+    On its own psycopg would ask the server first, over a network that may swallow the question, and
+    an error that comes of this would take the place of the cancellation.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        _sever(connection)
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+def _sever(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+    """End the connection at once: what waits for it gets an error."""
+    if not connection.closed:
+        with (
+            socket.socket(fileno=os.dup(connection.fileno())) as twin,
+            contextlib.suppress(OSError),  # the other side was quicker
+        ):
+            twin.shutdown(socket.SHUT_RDWR)

@@ -36,6 +36,7 @@ class LockSession:
         self._held: set[str] = set()  # advisory locks are re-entrant within a session
         self._backend_pid: int | None = None
         self._worker_id: int | None = None
+        self._is_alive = False  # whether the session holds the lock that says so
 
     async def open(self, worker_id: int) -> None:
         """Take the lock that says that this worker is alive.
@@ -83,6 +84,8 @@ class LockSession:
             await asyncio.sleep(self._watch_interval)
             try:
                 await self._ask("ping", {})
+                if not self._is_alive:
+                    await self._take_alive_lock()
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
 
@@ -113,7 +116,9 @@ class LockSession:
         return rows
 
     async def _take_alive_lock(self) -> None:
-        await self._session.fetch("hold_alive_lock", {"worker_id": self._worker_id})
+        ((self._is_alive,),) = await self._session.fetch(
+            "hold_alive_lock", {"worker_id": self._worker_id}
+        )
         self._backend_pid = self._session.backend_pid
 
     async def _read_holder(self, lock_key: str) -> str:

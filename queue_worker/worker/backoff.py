@@ -30,17 +30,29 @@ PASSING = (
 )
 
 
-async def persist(what: str, operation: Callable[[], Awaitable[T]]) -> T:
+# Somebody holds a lock for too long: only what needs that lock has to wait.
+BLOCKED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+
+
+async def persist(
+    what: str,
+    operation: Callable[[], Awaitable[T]],
+    *,
+    but_not: tuple[type[psycopg.Error], ...] = (),
+) -> T:
     """The result of `operation`, tried again for as long as the database is unavailable.
 
     Args:
         what: what is being tried, for the log.
         operation: safe to be tried again after it failed half-way.
+        but_not: errors that are raised at once.
     """
     wait = FIRST_WAIT
     while True:
         try:
             result = await operation()
+        except but_not:
+            raise
         except PASSING as error:
             log.warning(
                 "database.unavailable", doing=what, error=str(error).strip(), retry_in_s=wait

@@ -46,6 +46,11 @@ class Heartbeat:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether others may soon take this worker for dead."""
+        return time.monotonic() - self._renewed > timing.SILENT
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
@@ -84,5 +89,5 @@ class Heartbeat:
             self._on_disowned()
 
     def _check_silence(self) -> None:
-        if time.monotonic() - self._renewed > timing.SILENT:
+        if self.is_silent:
             self._on_silent()

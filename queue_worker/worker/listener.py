@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
 import structlog
@@ -11,6 +12,7 @@ from psycopg import sql
 
 from queue_worker.database import connect_async
 from queue_worker.errors import DatabaseUnreachable
+from queue_worker.session import execute
 from queue_worker.settings import Settings
 from queue_worker.worker.backoff import persist
 
@@ -44,14 +46,19 @@ class Listener:
         )
         try:
             for channel in self._channels:
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                await self._say(connection, sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self._on_hint()  # for what was said while nobody listened
             while True:
                 async for _ in connection.notifies(timeout=_PING_INTERVAL, stop_after=1):
                     self._on_hint()
-                async with asyncio.timeout(_PING_INTERVAL):
-                    await connection.execute("SELECT 1")
+                await self._say(connection, sql.SQL("SELECT 1"))
         except (psycopg.OperationalError, TimeoutError) as error:
             raise DatabaseUnreachable("the listener's connection", str(error)) from error
         finally:
             await connection.close()
+
+    async def _say(
+        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], query: sql.SQL | sql.Composed
+    ) -> None:
+        async with asyncio.timeout(self._settings.connect_timeout):
+            await execute(connection, query)

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import psycopg
 import structlog
 
 from queue_worker.errors import DatabaseUnreachable, LockHeld
@@ -32,6 +33,7 @@ from queue_worker.worker.heartbeat import Heartbeat
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 RETURN_WAIT = 1.0  # seconds before a run whose lock key was held is due again
+CLOSE_LOCK_TIMEOUT = 2.0  # seconds to wait for a row that somebody else has locked
 
 
 class Station:
@@ -70,9 +72,9 @@ class Station:
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self._claims = self.session("claims")
-        self._closes = self.session("closes")
+        self._closes = self.session("closes", lock_timeout=CLOSE_LOCK_TIMEOUT)
         self._locks = LockSession(
-            self.session("locks", time_limit=timing.SELF_FENCE),
+            self.session("locks", time_limit=timing.LOCK_ANSWER),
             watch_interval=timing.LOCK_WATCH,
             on_lost=self._lose_lock,
         )
@@ -112,21 +114,28 @@ class Station:
             asyncio.create_task(self._locks.watch(), name="lock session"),
         }
 
-    def session(self, purpose: str, *, time_limit: float = 30.0) -> Session:
+    def session(
+        self, purpose: str, *, time_limit: float = 30.0, lock_timeout: float | None = None
+    ) -> Session:
         """A connection of this process's own, straight to the server."""
         return Session(
             self.settings.direct_dsn,
             name=f"queue_worker {purpose}",
             connect_timeout=self.settings.connect_timeout,
             time_limit=time_limit,
+            lock_timeout=lock_timeout,
         )
 
     async def claim(self, queues: Sequence[str], free: int) -> int:
         """Claim up to `free` runs and start them; returns how many.
 
+        Nothing is claimed while the heartbeat is silent: others may take over soon.
+
         Raises:
             DatabaseUnreachable: the database does not answer; runs may have been claimed.
         """
+        if self._heartbeat.is_silent:
+            return 0
         claims = await self._manager.claim_runs(
             self._claims,
             worker_id=self.worker_id,
@@ -197,12 +206,19 @@ class Station:
         await self._children.close()
         await asyncio.to_thread(self._heartbeat.stop)
         try:
-            await self.return_orphans()
-            await end_worker(self._claims, self.worker_id, how)
-        except DatabaseUnreachable as error:
-            log.warning("worker.end_unrecorded", error=str(error))
+            async with asyncio.timeout(timing.LAST_WORDS):
+                await self._say_goodbye(how)
+        except (DatabaseUnreachable, TimeoutError, psycopg.Error) as error:
+            log.warning("worker.end_unrecorded", error=str(error).strip() or "no answer")
         for session in (self._claims, self._closes, self._locks):
             await session.aclose()
+
+    async def _say_goodbye(self, how: Literal["stopped", "failed"]) -> None:
+        await self.return_orphans()
+        if self._open_claims:  # the reaper of a sibling closes what this process could not
+            log.error("jobs.left_behind", run_ids=list(self._open_claims))
+        else:
+            await end_worker(self._claims, self.worker_id, how)
 
     async def _carry_out(self, claim: Claim) -> bool:
         try:
@@ -239,9 +255,9 @@ class Station:
     def _fence(self) -> None:
         """Others may take over soon: what holds a lock key must not go on."""
         log.warning("worker.fenced", silent_for_s=timing.SILENT)
-        self._locks.forget_all()
         failure = Failure("WorkerSilent", f"no heartbeat could be sent for {timing.SILENT:g} s")
         self._runner.cancel_locked(failure)
+        self._locks.forget_all()
 
     def _disown(self) -> None:
         failure = Failure("WorkerDisowned", "the worker was declared dead while it ran")

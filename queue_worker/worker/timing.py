@@ -7,8 +7,11 @@ after FROZEN, and then they end its session first.
 """
 
 HEARTBEAT = 1.0  # between two heartbeats
-LOCK_WATCH = 0.5  # between two looks at the lock session
-SELF_FENCE = 1.5  # from the end of a lock session to the end of the runs that it protected
+LOCK_WATCH = 0.25  # between two looks at the lock session
+LOCK_ANSWER = 1.5  # a lock session that has not answered by then has ended
+SELF_FENCE = LOCK_WATCH + LOCK_ANSWER  # from its end to the end of the runs that it protected
 SILENT = 8.0  # without a heartbeat a worker ends its own locked runs
 FROZEN = 12.0  # without a heartbeat others end its session
-REAP = 0.5  # between two looks for dead workers
+REAP = 0.25  # between two looks for dead workers
+SETTLE = 5.0  # after an outage everybody gets this long to come back before he can be found dead
+LAST_WORDS = 3.0  # a worker that ends waits so long to say so

@@ -11,9 +11,14 @@ DECLARE
     losses   integer;
     decision text;
 BEGIN
+    -- A claim of its may still be under way in the server, and holds the row it refers to: wait
+    -- for its end, and keep out the next. The heartbeat locks in the same order.
+    PERFORM FROM procrastinate_workers AS w WHERE w.id = dead_id FOR UPDATE;
     UPDATE queue_worker.worker AS w
        SET ended_at = clock_timestamp(), ended_how = 'lost'
-     WHERE w.worker_id = dead_id AND w.ended_at IS NULL
+     WHERE w.worker_id = dead_id
+       AND w.ended_at IS NULL
+       AND w.last_heartbeat_at < clock_timestamp() - interval '2 seconds'
     RETURNING w.* INTO dead;
     IF dead.worker_id IS NULL THEN
         RETURN;
@@ -66,7 +71,8 @@ BEGIN
             dead_id, held.queue_worker_due_at,
             coalesce(held.queue_worker_enqueued_at, held.queue_worker_claimed_at, dead.started_at),
             coalesce(held.queue_worker_enqueued_by, 'unknown'),
-            coalesce(held.queue_worker_claimed_at, dead.started_at), clock_timestamp(),
+            least(coalesce(held.queue_worker_claimed_at, dead.started_at), clock_timestamp()),
+            clock_timestamp(),
             CASE decision WHEN 'quarantined' THEN 'Quarantined' ELSE 'WorkerLost' END,
             format('worker %s (%s, pid %s) died or was cut off while it ran; found by worker %s; %s',
                    dead_id, dead.host, dead.pid, rescuer_id,
@@ -92,4 +98,4 @@ END;
 $$;
 
 COMMENT ON FUNCTION queue_worker.rescue_worker(bigint, bigint) IS
-    'Close what a dead worker has left: its runs are lost; a restartable job goes back to the queue, until it was lost three times. Does nothing for a worker that has ended already. Called by the reaper of another worker.';
+    'Close what a dead worker has left: its runs are lost; a restartable job goes back to the queue, until it was lost three times. Does nothing for a worker that has ended already, or that has said within two seconds that it lives. Called by the reaper of another worker.';

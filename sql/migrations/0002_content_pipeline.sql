@@ -33,9 +33,6 @@ CREATE INDEX analytics_event_content_idx
 CREATE INDEX analytics_event_transaction_idx
     ON content_pipeline.analytics_event (transaction_id);
 
-CREATE TABLE content_pipeline.analytics_event_default
-    PARTITION OF content_pipeline.analytics_event DEFAULT;
-
 COMMENT ON TABLE content_pipeline.analytics_event IS
     'What learners did, one row an event. Append-only; an event of any date is accepted.';
 COMMENT ON COLUMN content_pipeline.analytics_event.id IS
@@ -51,6 +48,13 @@ COMMENT ON COLUMN content_pipeline.analytics_event.value IS
     'What was measured, such as the points of a score; null where nothing was. Numeric, so that a sum is exact in any order.';
 COMMENT ON COLUMN content_pipeline.analytics_event.transaction_id IS
     'The transaction that wrote it: how the aggregator knows what is new. Always leave it to its default.';
+
+CREATE TABLE content_pipeline.analytics_event_default (
+    LIKE content_pipeline.analytics_event
+        INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS);
+ALTER TABLE content_pipeline.analytics_event
+    ATTACH PARTITION content_pipeline.analytics_event_default DEFAULT;
+
 COMMENT ON TABLE content_pipeline.analytics_event_default IS
     'Events of months that have no partition of their own.';
 
@@ -90,7 +94,8 @@ BEGIN
         LOCK TABLE content_pipeline.analytics_event_default IN ACCESS EXCLUSIVE MODE;
         EXECUTE format(
             'CREATE TABLE content_pipeline.%I (
-                 LIKE content_pipeline.analytics_event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+                 LIKE content_pipeline.analytics_event
+                     INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS)',
             partition);
         EXECUTE format(
             'WITH moved AS (

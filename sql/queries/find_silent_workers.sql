@@ -1,10 +1,10 @@
--- Workers whose alive lock nobody holds, or whose heartbeat has stopped. Sessions vanish all at once
--- when the server restarts: a server that has just started is no evidence against anybody.
+-- Workers whose alive lock nobody holds, or whose heartbeat has stopped. A worker that can't renew
+-- its own heartbeat has no evidence against others. Sessions vanish all at once when the server
+-- restarts: a server that has just started is no evidence either.
 SELECT
     w.worker_id,
     held.pid,
-    extract(epoch FROM clock_timestamp() - w.last_heartbeat_at)::double precision,
-    clock_timestamp() - pg_postmaster_start_time() < interval '10 seconds'
+    extract(epoch FROM clock_timestamp() - w.last_heartbeat_at)::double precision
 FROM queue_worker.worker AS w
 LEFT JOIN pg_locks AS held
     ON held.locktype = 'advisory'
@@ -18,4 +18,11 @@ WHERE w.ended_at IS NULL
     AND (
         held.pid IS NULL
         OR w.last_heartbeat_at < clock_timestamp() - make_interval(secs => %(frozen)s)
+    )
+    AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(settle)s)
+    AND EXISTS (
+        SELECT FROM queue_worker.worker AS me
+        WHERE me.worker_id = %(worker_id)s
+            AND me.ended_at IS NULL
+            AND me.last_heartbeat_at > clock_timestamp() - make_interval(secs => %(fresh)s)
     )

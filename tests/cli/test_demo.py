@@ -33,7 +33,7 @@ NOBODY = 2**22 - 1  # the highest process id there can be; it is not in use
 COMMENTS = """
     SELECT c.oid::regclass || coalesce('.' || a.attname, '')
     FROM pg_class AS c
-    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.relispartition
+    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p', 'v', 'm')
         AND c.relnamespace IN ('queue_worker'::regnamespace, 'content_pipeline'::regnamespace)
         AND (obj_description(c.oid, 'pg_class') IS NULL

@@ -20,9 +20,7 @@ _numbers = itertools.count()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "slow_soak: runs for minutes; only where TEST_SOAK is set"
-    )
+    config.addinivalue_line("markers", "slow_soak: runs for minutes; only where TEST_SOAK is set")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

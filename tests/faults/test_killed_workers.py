@@ -101,7 +101,7 @@ def test_a_waiting_twin_does_not_stop_the_rescue_of_the_others(stage: Scene) -> 
 def test_three_siblings_rescue_a_dead_worker_once(stage: Scene) -> None:
     """Many reapers see the same dead worker at the same time."""
     victim = stage.start_worker()
-    lost = [stage.begin("work_again", seconds=1) for _ in range(3)]
+    lost = [stage.begin("work_again", seconds=6) for _ in range(3)]
     siblings = [stage.start_worker() for _ in range(3)]
     kill(victim)
     for queue_job_id in lost:
@@ -127,7 +127,9 @@ def test_two_rescues_of_one_worker_at_the_same_moment_are_one(stage: Scene) -> N
         for thread in threads:
             thread.start()
         eventually(
-            lambda: stage.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
+            lambda: stage.rows(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1"
+            )
         )
     for thread in threads:
         thread.join()
@@ -163,7 +165,9 @@ def test_a_claim_that_commits_during_the_rescue_is_rescued_too(stage: Scene) -> 
         )
         rescue.start()
         eventually(
-            lambda: stage.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
+            lambda: stage.rows(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1"
+            )
         )
     rescue.join()
     assert len(rescued) == 2

@@ -40,7 +40,7 @@ def test_mixed_priorities_on_a_few_locks_end_no_worker(stage: Scene) -> None:
         EnqueueRequest(
             job="locked",
             args={"seconds": 0.01},
-            lock_key=f"lock {order.randrange(6)}",
+            lock_key=f"lock-{order.randrange(6)}",
             priority=order.randrange(-5, 6),
         )
         for _ in range(600)

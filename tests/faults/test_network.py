@@ -60,9 +60,7 @@ def test_idle_and_cut_off_for_good_a_worker_obeys_sigterm_at_once(
     assert time.monotonic() - began <= 10
 
 
-def test_after_a_black_hole_a_worker_goes_on_with_its_own_locks(
-    stage: Scene, proxy: Proxy
-) -> None:
+def test_after_a_black_hole_a_worker_goes_on_with_its_own_locks(stage: Scene, proxy: Proxy) -> None:
     """The server still believes in the old sessions: their locks must not stay taken for ever."""
     worker = stage.start_worker(dsn=proxy.dsn)
     first = stage.begin("locked_again", seconds=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_workers_paused_and_killed_across_ticks_fire_none_twice(ticking: Scene) 
     )
     assert fired == []
     decided = ticking.rows("SELECT due_at, state, reason FROM queue_worker.tick ORDER BY due_at")
-    gaps = [(b[0] - a[0]).total_seconds() for a, b in zip(decided, decided[1:], strict=False)]
+    gaps = [(b[0] - a[0]).total_seconds() for a, b in itertools.pairwise(decided)]
     assert set(gaps) == {1.0}  # one that did not fire has a row that says why
     assert all(reason for _, state, reason in decided if state not in {"enqueued", "backfilled"})
 
@@ -44,7 +45,9 @@ def test_a_run_that_outlasts_its_interval_neither_overlaps_nor_piles_up(
         workers = [stage.start_worker() for _ in range(3)]
         most = 0
         while len(stage.notes.lines("end")) < 3:
-            ((waiting,),) = stage.rows("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+            ((waiting,),) = stage.rows(
+                "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
+            )
             most = max(most, waiting)
             time.sleep(0.05)
         assert most <= 1

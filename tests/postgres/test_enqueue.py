@@ -129,6 +129,7 @@ def test_a_single_job_is_one_statement_and_one_round_trip(
         connection.pgconn.trace(trace.fileno())
         client.enqueue(daily, connection=connection)
         connection.pgconn.untrace()
+        trace.seek(0)  # libpq wrote through the same descriptor
         lines = [line.split("\t") for line in trace]
     sent = [line[3].split()[0] for line in lines if line[1] == "F"]
     assert sent.count("Execute") == 1

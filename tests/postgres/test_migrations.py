@@ -145,7 +145,6 @@ def test_every_table_column_and_view_has_a_comment(connection: psycopg.Connectio
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          WHERE n.nspname IN ('queue_worker', 'content_pipeline') AND c.relkind IN ('r', 'p', 'v', 'm')
-           AND NOT c.relispartition
            AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)
         """
     ).fetchall()

@@ -125,7 +125,7 @@ class Array:
     __repr__ = __str__
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("even its text raises")
 
@@ -152,7 +152,7 @@ def raise_it(what: str) -> None:
         "MemoryError": MemoryError(),
         "StopIteration": StopIteration(),
         "StopAsyncIteration": StopAsyncIteration(),
-        "Unspeakable": Unspeakable(),
+        "UnspeakableError": UnspeakableError(),
         "Huge": ValueError("x" * 20_000_000),
         "NotText": ValueError("nul \0 and surrogate \udc80"),
     }
@@ -168,7 +168,7 @@ RAISED = (
     "MemoryError",
     "StopIteration",
     "StopAsyncIteration",
-    "Unspeakable",
+    "UnspeakableError",
     "Huge",
     "NotText",
     "RecursionError",

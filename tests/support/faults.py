@@ -114,15 +114,13 @@ class Scene:
 
     def enqueue(self, job: str, **args: object) -> int:
         """Enqueue one job; returns its id in the queue."""
-        queue_job_id = self.client.enqueue(job, args or None).queue_job_id
-        assert queue_job_id is not None
-        return queue_job_id
+        return self.enqueue_many(job, 1, **args)[0]
 
     def enqueue_many(self, job: str, count: int, **args: object) -> list[int]:
         """Enqueue the same job many times; returns the ids."""
-        answers = self.client.enqueue_many(
-            [EnqueueRequest(job=job, args=args or None) for _ in range(count)]
-        )
+        requests = [EnqueueRequest(job=job, args=args or None) for _ in range(count)]
+        with connect(self.dsn, name="test") as connection:
+            answers = self.client.enqueue_many(requests, connection=connection)
         return [answer.queue_job_id for answer in answers if answer.queue_job_id is not None]
 
     def begin(self, job: str, **args: object) -> int:
@@ -132,7 +130,7 @@ class Scene:
         return queue_job_id
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query, on a connection of its own: the server may have been away."""
+        """The rows of a query, on a new connection: the server may have been away."""
         with connect(self.dsn, name="test") as connection:
             cursor = connection.execute(query, parameters)  # type: ignore[call-overload]  fixed texts
             return cursor.fetchall() if cursor.description else []

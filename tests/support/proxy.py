@@ -38,6 +38,7 @@ class Proxy:
         self.dsn = make_conninfo(dsn, host="127.0.0.1", port=self._listener.getsockname()[1])
         self._new: Literal["forward", "refuse", "swallow"] = "forward"
         self._links: set[_Link] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
@@ -75,8 +76,7 @@ class Proxy:
         )
         self._loop.run_forever()
         accepting.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
+        self._abort_all()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         self._loop.close()
 
@@ -90,24 +90,28 @@ class Proxy:
             link.is_black_hole = True
 
     def _abort_all(self) -> None:
+        for client in self._clients:
+            client.transport.abort()
         for link in self._links:
-            link.client.transport.abort()
             link.server.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._clients.add(client)
         try:
             if self._new == "refuse":
                 client.transport.abort()
             elif self._new == "swallow":
-                while await reader.read(CHUNK):
-                    pass
+                with contextlib.suppress(OSError):
+                    while await reader.read(CHUNK):
+                        pass
             else:
                 await self._join(reader, client)
         finally:
             client.close()
+            self._clients.discard(client)
             self._tasks.discard(task)
 
     async def _join(self, from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
@@ -118,9 +122,7 @@ class Proxy:
         link = _Link(client, server)
         self._links.add(link)
         try:
-            await asyncio.gather(
-                _pump(from_client, server, link), _pump(from_server, client, link)
-            )
+            await asyncio.gather(_pump(from_client, server, link), _pump(from_server, client, link))
         finally:
             self._links.discard(link)
             server.close()
