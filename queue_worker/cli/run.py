@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import psycopg
 import typer
@@ -56,11 +56,10 @@ def run(
         if inline:
             configure_logs(settings)
             ended = asyncio.run(run_inline(registry, settings, definition, given, wait=wait))
-            queue_job_id: int | None = ended.claim.queue_job_id
-        else:
-            client = SyncQueueClient(registry, settings)
-            queue_job_id = client.enqueue(definition, given, connection=connection).queue_job_id
-        if queue_job_id is None or not (wait or inline):
+            _finish(ended.claim.queue_job_id, ended.report, as_json=as_json)
+        client = SyncQueueClient(registry, settings)
+        queue_job_id = client.enqueue(definition, given, connection=connection).queue_job_id
+        if queue_job_id is None or not wait:
             _print(queue_job_id, None, as_json=as_json)
             return
         try:
@@ -68,6 +67,10 @@ def run(
         except KeyboardInterrupt:
             say_aside(f"Not waiting any more. Job {queue_job_id} goes on; see `queue-worker runs`.")
             raise typer.Exit(_INTERRUPTED) from None
+    _finish(queue_job_id, state, as_json=as_json)
+
+
+def _finish(queue_job_id: int, state: Row, *, as_json: bool) -> NoReturn:
     _print(queue_job_id, state, as_json=as_json)
     raise typer.Exit(_EXIT_CODES.get(state["outcome"], 1))
 

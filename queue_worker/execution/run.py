@@ -104,3 +104,14 @@ class EndedRun:
         if self.retry_wait is not None:
             facts["retry_in_s"] = self.retry_wait
         return facts
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What a person who waited for it is told."""
+        return {
+            "run_id": self.claim.run_id,
+            "outcome": self.outcome.value,
+            "duration_ms": round(self.duration_ms, 1),
+            "error_class": self.error_class,
+            "error_message": self.failure.message if self.failure else None,
+        }

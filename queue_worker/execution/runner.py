@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -24,6 +24,9 @@ from queue_worker.observability.observer import RunObserver
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 
+OnHeld = Literal["return", "skip", "wait"]
+_HELD_WAIT = 0.2  # seconds between two tries for a lock key that is waited for
+
 
 class Runner:
     """Carries out runs for one process.
@@ -31,8 +34,8 @@ class Runner:
     Args:
         on_given_up: told of a run that ignored its cancellation. It is over for the queue, but
             goes on in this process and keeps its lock key until it really ends.
-        returns_held: whether a run on demand whose lock key is held is refused, to be returned to
-            the queue; otherwise it ends `skipped`, as a scheduled one does.
+        on_held: what becomes of a run on demand whose lock key is held: it is refused, to be
+            returned to the queue; or it ends `skipped`, as a scheduled one does; or it waits.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Runner:
         observer: RunObserver,
         *,
         on_given_up: Callable[[EndedRun], None],
-        returns_held: bool,
+        on_held: OnHeld,
     ) -> None:
         self._registry = registry
         self._settings = settings
@@ -52,7 +55,7 @@ class Runner:
         self._children = children
         self._observer = observer
         self._on_given_up = on_given_up
-        self._returns_held = returns_held
+        self._on_held = on_held
         self._executions: dict[str, Execution] = {}
 
     async def carry_out(self, claim: Claim) -> EndedRun | None:
@@ -72,9 +75,9 @@ class Runner:
             return _end(execution, Outcome.DRY_RUN)
         try:
             if claim.lock_key is not None:
-                await self._locks.hold(claim.lock_key)
+                await self._hold(claim.lock_key)
         except LockHeld as held:
-            if self._returns_held and claim.due_at is None:
+            if self._on_held == "return" and claim.due_at is None:
                 raise
             return _end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
         try:
@@ -95,6 +98,17 @@ class Runner:
             held = execution.claim.lock_key
             if held is not None and lock_key in {held, None}:
                 execution.cancel(Outcome.LOST, failure, grace=0)
+
+    async def _hold(self, lock_key: str) -> None:
+        while True:
+            try:
+                await self._locks.hold(lock_key)
+            except LockHeld:
+                if self._on_held != "wait":
+                    raise
+                await asyncio.sleep(_HELD_WAIT)
+            else:
+                return
 
     async def _execute(self, job: JobDefinition[Any], execution: Execution) -> EndedRun:
         claim = execution.claim

@@ -28,6 +28,7 @@ from queue_worker.queue.requests import (
 from queue_worker.queue.sqlalchemy import (
     enqueue_statement,
     is_async_sqlalchemy,
+    is_session,
     is_sqlalchemy,
 )
 from queue_worker.registry import JobRegistry
@@ -93,7 +94,8 @@ class QueueClient:
             if connection is None:
                 return await self._ask_own(batch)
             if is_async_sqlalchemy(connection):
-                result = await connection.execute(enqueue_statement(), {"batch": batch})
+                own = await connection.connection() if is_session(connection) else connection
+                result = await own.execute(enqueue_statement(), {"batch": batch})
                 return read_answers(result.all())
             if not isinstance(connection, psycopg.AsyncConnection):
                 raise _wrong_kind(connection)
@@ -176,7 +178,8 @@ class SyncQueueClient:
             if connection is None:
                 return self._ask_own(batch)
             if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
-                return read_answers(connection.execute(enqueue_statement(), {"batch": batch}).all())
+                own = connection.connection() if is_session(connection) else connection
+                return read_answers(own.execute(enqueue_statement(), {"batch": batch}).all())
             if not isinstance(connection, psycopg.Connection):
                 raise _wrong_kind(connection)
             return _ask_sync(connection, batch)

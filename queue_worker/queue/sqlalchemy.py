@@ -21,6 +21,11 @@ def is_async_sqlalchemy(connection: object) -> bool:
     return _is_from("sqlalchemy.ext.asyncio.", connection)
 
 
+def is_session(connection: object) -> bool:
+    """Whether it is a session, which would flush what is pending before a statement."""
+    return hasattr(connection, "no_autoflush")
+
+
 def driver_error(error: Exception) -> BaseException | None:
     """What the driver raised, if this is SQLAlchemy's wrapper of it (which quotes all values)."""
     found: BaseException | None = getattr(error, "orig", None) if is_sqlalchemy(error) else None

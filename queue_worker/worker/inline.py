@@ -52,6 +52,7 @@ async def run_inline(
         on_closed=closed.set_result,
         on_disowned=lambda: station.cancel_all("this process was declared dead"),
         kind="inline",
+        on_held="wait" if wait else "skip",
     )
     await station.open([job.queue], 1)
     try:

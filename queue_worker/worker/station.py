@@ -16,7 +16,7 @@ from queue_worker.execution.failure import Failure
 from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
-from queue_worker.execution.runner import Runner
+from queue_worker.execution.runner import OnHeld, Runner
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
 from queue_worker.queue.app import build_app
@@ -46,6 +46,7 @@ class Station:
         on_disowned: told once if the database says that this process is not alive any more.
         on_given_up: told of every run that ignores its cancellation.
         kind: a worker, or a process for a single inline run.
+        on_held: what becomes of a run on demand whose lock key is held.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Station:
         on_disowned: Callable[[], None],
         on_given_up: Callable[[EndedRun], None] = lambda _: None,
         kind: WorkerKind = "worker",
+        on_held: OnHeld = "return",
     ) -> None:
         self.registry = registry
         self.settings = settings
@@ -86,7 +88,7 @@ class Station:
             self._children,
             self._observer,
             on_given_up=self._close_given_up,
-            returns_held=kind == "worker",
+            on_held=on_held,
         )
 
     async def open(self, queues: Sequence[str], concurrency: int) -> None:
@@ -95,11 +97,11 @@ class Station:
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        await publish_jobs(self._claims, self.registry)
-        self.worker_id = await register_worker(
-            self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
-        )
-        await self._locks.open(self.worker_id)
+        try:
+            await self._register(queues, concurrency)
+        except BaseException:
+            await self._close_sessions()
+            raise
         call = asyncio.get_running_loop().call_soon_threadsafe
         self._heartbeat = Heartbeat(
             self.settings,
@@ -210,6 +212,16 @@ class Station:
                 await self._say_goodbye(how)
         except (DatabaseUnreachable, TimeoutError, psycopg.Error) as error:
             log.warning("worker.end_unrecorded", error=str(error).strip() or "no answer")
+        await self._close_sessions()
+
+    async def _register(self, queues: Sequence[str], concurrency: int) -> None:
+        await publish_jobs(self._claims, self.registry)
+        self.worker_id = await register_worker(
+            self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
+        )
+        await self._locks.open(self.worker_id)
+
+    async def _close_sessions(self) -> None:
         for session in (self._claims, self._closes, self._locks):
             await session.aclose()
 

@@ -226,3 +226,30 @@ CREATE TRIGGER audit_log_append_only
 CREATE TRIGGER run_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON queue_worker.run
     FOR EACH STATEMENT EXECUTE FUNCTION queue_worker.refuse_change();
+
+-- A job that is cancelled while it waits is seen by no worker, but has its outcome too.
+CREATE FUNCTION queue_worker.record_cancelled() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO queue_worker.run (
+        queue_job_id, attempt, job, outcome, queue, lock_key, due_at, enqueued_at, enqueued_by,
+        started_at, finished_at, error_class, error_message)
+    VALUES (
+        NEW.id, NEW.attempts + 1, NEW.task_name, 'cancelled', NEW.queue_name, NEW.lock,
+        NEW.queue_worker_due_at, coalesce(NEW.queue_worker_enqueued_at, clock_timestamp()),
+        coalesce(NEW.queue_worker_enqueued_by, 'unknown'), clock_timestamp(), clock_timestamp(),
+        'CancelledInQueue', format('cancelled by %s before it ran', session_user))
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION queue_worker.record_cancelled() IS
+    'Trigger of procrastinate_jobs: records that a job was cancelled while it waited.';
+
+CREATE TRIGGER queue_worker_record_cancelled
+    AFTER UPDATE OF status ON procrastinate_jobs
+    FOR EACH ROW
+    WHEN (OLD.status = 'todo' AND NEW.status = 'cancelled')
+    EXECUTE FUNCTION queue_worker.record_cancelled();

@@ -49,7 +49,9 @@ class Content(BaseModel):
 async def regenerate(ctx: JobContext, args: Content) -> None: ...
 
 
-@registry.job("reports.daily", timeout=timedelta(minutes=1), schedule=every(days=1), queue="reports")
+@registry.job(
+    "reports.daily", timeout=timedelta(minutes=1), schedule=every(days=1), queue="reports"
+)
 async def daily(ctx: JobContext) -> None: ...
 
 
@@ -66,9 +68,7 @@ async def async_client(settings: Settings) -> AsyncIterator[QueueClient]:
 
 
 def queued(connection: psycopg.Connection[Any], columns: str = "id") -> list[Any]:
-    return connection.execute(
-        f"SELECT {columns} FROM procrastinate_jobs ORDER BY id"  # type: ignore[arg-type]
-    ).fetchall()
+    return connection.execute(f"SELECT {columns} FROM procrastinate_jobs ORDER BY id").fetchall()
 
 
 def request(content_id: str = "c1", **options: Any) -> EnqueueRequest[Content]:
@@ -99,12 +99,16 @@ async def test_async_code_enqueues_the_same(async_client: QueueClient, connectio
     assert len(queued(connection)) == 20
 
 
-def test_a_single_enqueue_overrides_what_was_declared(client: SyncQueueClient, connection: Any) -> None:
+def test_a_single_enqueue_overrides_what_was_declared(
+    client: SyncQueueClient, connection: Any
+) -> None:
     client.enqueue(daily, priority=-7, lock_key="L", queueing_lock="Q")
     assert queued(connection, "priority, lock, queueing_lock") == [(-7, "L", "Q")]
 
 
-def test_a_delay_counts_by_the_clock_of_the_database(client: SyncQueueClient, connection: Any) -> None:
+def test_a_delay_counts_by_the_clock_of_the_database(
+    client: SyncQueueClient, connection: Any
+) -> None:
     client.enqueue(daily, delay=timedelta(minutes=5))
     ((exact,),) = queued(
         connection,
@@ -131,7 +135,7 @@ def test_a_single_job_is_one_statement_and_one_round_trip(
         connection.pgconn.untrace()
         trace.seek(0)  # libpq wrote through the same descriptor
         lines = [line.split("\t") for line in trace]
-    sent = [line[3].split()[0] for line in lines if line[1] == "F"]
+    sent = [line[3].split()[0] for line in lines if line[1:2] == ["F"]]
     assert sent.count("Execute") == 1
     assert sent.count("Sync") == 1
     assert "Query" not in sent
@@ -161,10 +165,8 @@ async def test_it_happens_if_the_async_caller_commits(
         async with own.transaction():
             answer = await async_client.enqueue(daily, connection=own)
             assert queued(connection) == []
-        with pytest.raises(ZeroDivisionError):
-            async with own.transaction():
-                await async_client.enqueue(daily, connection=own)
-                raise ZeroDivisionError
+        async with own.transaction(force_rollback=True):
+            await async_client.enqueue(daily, connection=own)
     assert queued(connection) == [(answer.queue_job_id,)]
 
 
@@ -232,7 +234,9 @@ async def test_a_connection_of_the_other_kind_is_refused_before_anything_is_writ
 
 
 def test_a_duplicate_skips_only_itself(client: SyncQueueClient, connection: Any) -> None:
-    waiting = client.enqueue(regenerate, Content(content_id="old"), queueing_lock="old").queue_job_id
+    waiting = client.enqueue(
+        regenerate, Content(content_id="old"), queueing_lock="old"
+    ).queue_job_id
     answers = client.enqueue_many([
         request("a"), request("b", queueing_lock="old"), request("c", queueing_lock="new"),
         request("d"), request("e", queueing_lock="new"), request("f"),
@@ -249,7 +253,9 @@ def test_a_batch_runs_in_the_order_it_was_given(client: SyncQueueClient, connect
     answers = client.enqueue_many(
         [request(str(n), queueing_lock=lock and f"{lock} {n}") for n, lock in enumerate(locks)]
     )
-    assert [row[0] for row in queued(connection, "args ->> 'content_id'")] == [str(n) for n in range(100)]
+    assert [row[0] for row in queued(connection, "args ->> 'content_id'")] == [
+        str(n) for n in range(100)
+    ]
     assert [answer.queue_job_id for answer in answers] == [row[0] for row in queued(connection)]
 
 
@@ -267,9 +273,9 @@ def test_thousands_are_one_statement(client: SyncQueueClient, connection: Any) -
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (EnqueueRequest(job=regenerate, args={"size": CANARY}), "content_id: Field required"),
+        (EnqueueRequest(job="content.regenerate", args={"size": CANARY}), "content_id: Field required"),
         (EnqueueRequest(job="content.regenerat"), "Did you mean 'content.regenerate'?"),
-        (EnqueueRequest(job=daily, args={"a": CANARY}), "it takes none"),
+        (EnqueueRequest(job="reports.daily", args={"a": CANARY}), "it takes none"),
         (request(f"{CANARY}\0"), "a text holds a NUL character"),
         (request(CANARY * 200_000), "more than the limit of 1,000,000"),
         (request(delay=timedelta(1), run_at=datetime.now(UTC)), "exclude each other"),
@@ -311,7 +317,9 @@ def test_a_batch_too_large_for_the_database_is_refused(
 
 
 def test_the_limit_of_arguments_is_a_setting(database: str, connection: Any) -> None:
-    with SyncQueueClient(registry, load_settings(database_url=database, max_args_bytes=40)) as client:
+    with SyncQueueClient(
+        registry, load_settings(database_url=database, max_args_bytes=40)
+    ) as client:
         assert client.enqueue(regenerate, Content(content_id="c")).enqueued
         with pytest.raises(ArgumentsError, match="more than the limit of 40"):
             client.enqueue(regenerate, Content(content_id="c" * 40))
@@ -322,20 +330,23 @@ def test_the_limit_of_arguments_is_a_setting(database: str, connection: Any) -> 
 
 async def test_an_unreachable_server_is_one_clear_error_at_once() -> None:
     settings = load_settings(database_url=f"postgresql://ada:{CANARY}@127.0.0.1:1/app")
-    with SyncQueueClient(registry, settings) as client, pytest.raises(DatabaseUnreachable) as caught:
+    with (
+        SyncQueueClient(registry, settings) as client,
+        pytest.raises(DatabaseUnreachable) as caught,
+    ):
         client.enqueue(daily)
     assert str(caught.value).startswith("No connection to 127.0.0.1:1/app: ")
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     async with QueueClient(registry, settings) as async_client:
-        with pytest.raises(DatabaseUnreachable, match="No connection to 127.0.0.1:1/app"):
+        with pytest.raises(DatabaseUnreachable, match=r"No connection to 127\.0\.0\.1:1/app"):
             await async_client.enqueue(daily)
 
 
 async def test_missing_migrations_are_named(empty_database: str) -> None:
     settings = load_settings(database_url=empty_database)
-    with SyncQueueClient(registry, settings) as client:
-        with pytest.raises(EnqueueError, match="Run `queue-worker migrate`"):
-            client.enqueue(daily)
+    expected = pytest.raises(EnqueueError, match="Run `queue-worker migrate`")
+    with SyncQueueClient(registry, settings) as client, expected:
+        client.enqueue(daily)
     async with QueueClient(registry, settings) as async_client:
         with pytest.raises(EnqueueError, match="Run `queue-worker migrate`"):
             await async_client.enqueue(daily)
@@ -344,8 +355,12 @@ async def test_missing_migrations_are_named(empty_database: str) -> None:
 def test_what_the_database_refuses_is_said_without_the_values(
     client: SyncQueueClient, connection: Any
 ) -> None:
-    connection.execute("ALTER TABLE procrastinate_jobs ADD CHECK (args ->> 'content_id' <> 'c4n4ry')")
-    with pytest.raises(EnqueueError, match="The database refused the job: new row for relation") as caught:
+    connection.execute(
+        "ALTER TABLE procrastinate_jobs ADD CHECK (args ->> 'content_id' <> 'c4n4ry')"
+    )
+    with pytest.raises(
+        EnqueueError, match="The database refused the job: new row for relation"
+    ) as caught:
         client.enqueue(regenerate, Content(content_id=CANARY))
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -390,7 +405,9 @@ def test_of_twenty_threads_with_one_queueing_lock_one_enqueues(
 
 async def test_twenty_tasks_that_use_a_new_client_share_its_connections(settings: Settings) -> None:
     async with QueueClient(registry, settings) as client:
-        answers = await asyncio.gather(*(client.enqueue(daily, queueing_lock="Q") for _ in range(20)))
+        answers = await asyncio.gather(
+            *(client.enqueue(daily, queueing_lock="Q") for _ in range(20))
+        )
     assert [answer.enqueued for answer in answers].count(True) == 1
 
 
@@ -404,9 +421,9 @@ def test_batches_with_the_same_queueing_locks_do_not_deadlock(
     def enqueue(number: int) -> list[EnqueueAnswer]:
         start.wait()
         order = names if number % 2 else names[::-1]
-        return client.enqueue_many([request(queueing_lock=name) for name in order])
+        return queue.enqueue_many([request(queueing_lock=name) for name in order])
 
-    with SyncQueueClient(registry, wide) as client, ThreadPoolExecutor(8) as threads:
+    with SyncQueueClient(registry, wide) as queue, ThreadPoolExecutor(8) as threads:
         answers = [answer for batch in threads.map(enqueue, range(8)) for answer in batch]
     assert [answer.enqueued for answer in answers].count(True) == 200
     assert len(queued(connection)) == 200
@@ -430,12 +447,16 @@ def test_a_pooler_is_given_no_prepared_statements(database: str, connection: Any
 
 def test_the_client_names_itself_in_the_database(client: SyncQueueClient, connection: Any) -> None:
     client.enqueue(daily)
-    names = connection.execute("SELECT application_name FROM pg_stat_activity WHERE datname = current_database()")
+    names = connection.execute(
+        "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()"
+    )
     assert ("queue_worker client",) in names.fetchall()
 
 
 def test_a_dsn_with_its_own_options_is_kept(database: str, connection: Any) -> None:
-    settings = load_settings(database_url=make_conninfo(database, options="-c statement_timeout=12345"))
+    settings = load_settings(
+        database_url=make_conninfo(database, options="-c statement_timeout=12345")
+    )
     with SyncQueueClient(registry, settings) as client:
         client.enqueue(daily)
         with client._open_pool().connection() as own:

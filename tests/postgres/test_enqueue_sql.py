@@ -22,7 +22,9 @@ class Content(BaseModel):
     content_id: str = "c0"
 
 
-@registry.job("content.regenerate", args=Content, timeout=timedelta(minutes=1), priority=3, queue="content")
+@registry.job(
+    "content.regenerate", args=Content, timeout=timedelta(minutes=1), priority=3, queue="content"
+)
 async def regenerate(ctx: JobContext, args: Content) -> None: ...
 
 
@@ -43,7 +45,7 @@ def enqueue(published: None, connection: psycopg.Connection[Any]) -> Enqueue:
         """`arguments` are SQL."""
         given = "".join(f", {name} => {value}" for name, value in arguments.items())
         row = connection.execute(
-            f"SELECT queue_worker.enqueue(%s{given})",  # type: ignore[arg-type]
+            f"SELECT queue_worker.enqueue(%s{given})",
             [job],
         ).fetchone()
         assert row
@@ -53,9 +55,7 @@ def enqueue(published: None, connection: psycopg.Connection[Any]) -> Enqueue:
 
 
 def queued(connection: psycopg.Connection[Any], columns: str) -> list[Any]:
-    return connection.execute(
-        f"SELECT {columns} FROM procrastinate_jobs ORDER BY id"  # type: ignore[arg-type]
-    ).fetchall()
+    return connection.execute(f"SELECT {columns} FROM procrastinate_jobs ORDER BY id").fetchall()
 
 
 def test_a_job_is_written_as_the_fleet_knows_it(enqueue: Enqueue, connection: Any) -> None:
@@ -86,33 +86,35 @@ def test_it_is_audited_without_its_arguments(enqueue: Enqueue, connection: Any) 
     queue_job_id = enqueue(
         "content.regenerate", args="""'{"content_id": "private"}'""", reason="'asked for by ada'"
     )
-    rows = connection.execute("SELECT actor = session_user, action, subject, reason, details FROM queue_worker.audit_log")
+    rows = connection.execute(
+        "SELECT actor = session_user, action, subject, reason, details FROM queue_worker.audit_log"
+    )
     assert rows.fetchall()[-1] == (
         True, "job.enqueued", f"queue_job:{queue_job_id}", "asked for by ada", {"job": "content.regenerate"},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("job", "arguments", "message", "hint"),
+    ("call", "message", "hint"),
     [
-        ("nothing", {}, "Unknown job 'nothing'", "lists the jobs"),
-        ("o'clock\n", {}, "Unknown job 'o''clock\n'", "lists the jobs"),
-        ("reports.daily", {"args": "'[1]'"}, "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
-        ("reports.daily", {"args": "'null'"}, "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
-        ("reports.daily", {"args": "NULL"}, "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
-        ("reports.daily", {"args": "jsonb_build_object('a', repeat('x', 1000000))"},
+        (("nothing", {}), "Unknown job 'nothing'", "lists the jobs"),
+        (("o'clock\n", {}), "Unknown job 'o''clock\n'", "lists the jobs"),
+        (("reports.daily", {"args": "'[1]'"}), "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
+        (("reports.daily", {"args": "'null'"}), "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
+        (("reports.daily", {"args": "NULL"}), "Arguments of job 'reports.daily' are not a JSON object", "Give an object"),
+        (("reports.daily", {"args": "jsonb_build_object('a', repeat('x', 1000000))"}),
          "Arguments of job 'reports.daily' are larger than 1,000,000 bytes", "Store the data"),
-        ("reports.daily", {"lock_key": "''"}, "A lock of job 'reports.daily' is not 1 to 512 bytes long", "shorter key"),
-        ("reports.daily", {"lock_key": "repeat('x', 513)"}, "A lock of job 'reports.daily' is not 1 to 512 bytes long", "shorter"),
-        ("reports.daily", {"queueing_lock": "repeat('x', 513)"}, "A lock of job 'reports.daily' is not 1 to 512 bytes", "shorter"),
-        ("reports.daily", {"reason": "' '"}, "An audited action needs the name of a person and a reason", "Say who"),
+        (("reports.daily", {"lock_key": "''"}), "A lock of job 'reports.daily' is not 1 to 512 bytes long", "shorter key"),
+        (("reports.daily", {"lock_key": "repeat('x', 513)"}), "A lock of job 'reports.daily' is not 1 to 512 bytes long", "shorter"),
+        (("reports.daily", {"queueing_lock": "repeat('x', 513)"}), "A lock of job 'reports.daily' is not 1 to 512 bytes", "shorter"),
+        (("reports.daily", {"reason": "' '"}), "An audited action needs the name of a person and a reason", "Say who"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_error_and_nothing_is_written(
-    enqueue: Enqueue, connection: Any, job: str, arguments: dict[str, str], message: str, hint: str
+    enqueue: Enqueue, connection: Any, call: tuple[str, dict[str, str]], message: str, hint: str
 ) -> None:
     with pytest.raises(psycopg.Error) as caught:
-        enqueue(job, **arguments)
+        enqueue(call[0], **call[1])
     assert message in str(caught.value.diag.message_primary)
     assert hint in str(caught.value.diag.message_hint)
     assert queued(connection, "id") == []
@@ -131,7 +133,9 @@ def test_a_duplicate_is_a_notice_and_the_job_that_waits(enqueue: Enqueue, connec
     assert enqueue("reports.daily", queueing_lock="'Q'") == first
     assert notices == [f"Not enqueued: job {first} of the same queueing lock still waits"]
     assert len(queued(connection, "id")) == 1
-    audited = connection.execute("SELECT count(*) FROM queue_worker.audit_log WHERE action = 'job.enqueued'")
+    audited = connection.execute(
+        "SELECT count(*) FROM queue_worker.audit_log WHERE action = 'job.enqueued'"
+    )
     assert audited.fetchone() == (1,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -11,9 +12,23 @@ import pytest
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    scoped_session,
+    sessionmaker,
+)
 
-from queue_worker import EnqueueRequest, JobContext, JobRegistry, QueueClient, Settings, SyncQueueClient
+from queue_worker import (
+    EnqueueRequest,
+    JobContext,
+    JobRegistry,
+    QueueClient,
+    Settings,
+    SyncQueueClient,
+)
 from queue_worker.errors import EnqueueError
 
 CANARY = "c4n4ry"
@@ -85,7 +100,9 @@ async def async_client(settings: Settings) -> AsyncIterator[QueueClient]:
 @pytest.fixture
 def queued(connection: Any) -> Any:
     def queued() -> list[str]:
-        rows = connection.execute("SELECT args ->> 'content_id' FROM procrastinate_jobs ORDER BY id")
+        rows = connection.execute(
+            "SELECT args ->> 'content_id' FROM procrastinate_jobs ORDER BY id"
+        )
         return [row[0] for row in rows]
 
     return queued
@@ -132,7 +149,9 @@ def test_a_savepoint_takes_its_job_back(
     assert queued() == ["kept"]
 
 
-def test_a_scoped_session_is_a_session(client: SyncQueueClient, engine: sa.Engine, queued: Any) -> None:
+def test_a_scoped_session_is_a_session(
+    client: SyncQueueClient, engine: sa.Engine, queued: Any
+) -> None:
     own = scoped_session(sessionmaker(engine))
     client.enqueue(regenerate, content("kept"), connection=own)
     own.commit()
@@ -199,7 +218,9 @@ async def test_what_the_database_refuses_is_said_without_the_values(
     client: SyncQueueClient, async_client: QueueClient, engine: sa.Engine,
     async_engine: Any, connection: Any,
 ) -> None:  # fmt: skip
-    connection.execute("ALTER TABLE procrastinate_jobs ADD CHECK (args ->> 'content_id' <> 'c4n4ry')")
+    connection.execute(
+        "ALTER TABLE procrastinate_jobs ADD CHECK (args ->> 'content_id' <> 'c4n4ry')"
+    )
     expected = "The database refused the job: new row for relation"
     with Session(engine) as own, pytest.raises(EnqueueError, match=expected) as caught:
         client.enqueue(regenerate, content(CANARY), connection=own)
@@ -218,15 +239,18 @@ def test_missing_migrations_are_named(
         client.enqueue(regenerate, content("c"), connection=own)
 
 
-async def test_a_session_of_the_other_kind_is_refused_before_anything_is_written(
-    client: SyncQueueClient, async_client: QueueClient, engine: sa.Engine,
-    async_engine: Any, aio: Any, queued: Any,
-) -> None:  # fmt: skip
+def test_an_async_client_refuses_what_is_not_async(settings: Settings, engine: sa.Engine) -> None:
+    enqueue = QueueClient(registry, settings).enqueue
     with Session(engine) as own:
         with pytest.raises(TypeError, match="A Session does not fit: QueueClient takes the async"):
-            await async_client.enqueue(regenerate, content("c"), connection=own)
-        own.commit()
-    async with aio.AsyncSession(async_engine) as own_async:
+            asyncio.run(enqueue(regenerate, content("c"), connection=own))
+        assert not own.in_transaction()
+
+
+async def test_a_blocking_client_refuses_what_is_async(
+    client: SyncQueueClient, async_engine: Any, aio: Any
+) -> None:
+    async with aio.AsyncSession(async_engine) as own:
         with pytest.raises(TypeError, match="A AsyncSession does not fit"):
-            client.enqueue(regenerate, content("c"), connection=own_async)
-    assert queued() == []
+            client.enqueue(regenerate, content("c"), connection=own)
+        assert not own.in_transaction()

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from queue_worker.settings import Settings
-
-yaml = pytest.importorskip("yaml", reason="comes with the development requirements: make dev")
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -81,7 +81,8 @@ def local_async() -> Any:
 
 
 def job(**changes: Any) -> JobDefinition[Any]:
-    return JobDefinition(**({"name": "a.job", "function": run, "timeout": MINUTE} | changes))
+    declared: dict[str, Any] = {"name": "a.job", "function": run, "timeout": MINUTE}
+    return JobDefinition(**(declared | changes))
 
 
 def with_args(model: Any) -> dict[str, Any]:

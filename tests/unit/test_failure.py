@@ -22,7 +22,7 @@ class Mute(Exception):  # noqa: N818  what it is matters here
 
 class Numeric(Exception):  # noqa: N818  what it is matters here
     def __str__(self) -> Any:
-        return 7
+        return 7  # noqa: PLE0307  the point
 
 
 class Doubled(Exception):  # noqa: N818  what it is matters here
@@ -34,7 +34,7 @@ class Doubled(Exception):  # noqa: N818  what it is matters here
 
 def raised(error: BaseException) -> BaseException:
     try:
-        raise error
+        raise error  # noqa: TRY301  it needs a traceback
     except BaseException as caught:  # noqa: BLE001  whatever it is
         return caught
 

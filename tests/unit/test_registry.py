@@ -139,7 +139,20 @@ def refused(reference: str) -> RegistryError:
 
 @pytest.mark.parametrize(
     "reference",
-    ["", ":", "a", "a:", ":b", "a:b:c", "a:b.c", ".a:b", "a..b:c", "a b:c", "jobs.py:registry!", "/tmp/x:y"],
+    [
+        "",
+        ":",
+        "a",
+        "a:",
+        ":b",
+        "a:b:c",
+        "a:b.c",
+        ".a:b",
+        "a..b:c",
+        "a b:c",
+        "jobs.py:registry!",
+        "/tmp/x:y",
+    ],
 )
 def test_a_reference_of_another_form_says_the_right_one(reference: str) -> None:
     assert "not of the form package.module:name" in str(refused(reference))

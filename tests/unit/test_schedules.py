@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,7 +28,9 @@ ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Kathmandu"]
 
 moments = st.datetimes(
-    min_value=datetime(2000, 1, 1), max_value=datetime(2037, 12, 31), timezones=st.just(UTC)
+    datetime(2000, 1, 1),  # noqa: DTZ001  hypothesis adds the zone
+    datetime(2037, 12, 31),  # noqa: DTZ001  as above
+    timezones=st.just(UTC),
 )
 near_a_clock_change = st.builds(
     lambda day, seconds: day + timedelta(seconds=seconds),
@@ -184,7 +186,9 @@ def test_six_fields_begin_with_seconds() -> None:
 def test_a_cron_follows_the_clock_of_its_zone() -> None:
     schedule = cron("0 6 * * *", timezone="Europe/Berlin")
     assert schedule.following(datetime(2024, 1, 1, tzinfo=UTC)) == berlin(2024, 1, 1, 6)
-    assert schedule.following(datetime(2024, 7, 1, tzinfo=UTC)) == datetime(2024, 7, 1, 4, tzinfo=UTC)
+    assert schedule.following(datetime(2024, 7, 1, tzinfo=UTC)) == datetime(
+        2024, 7, 1, 4, tzinfo=UTC
+    )
     assert str(schedule) == "cron 0 6 * * * (Europe/Berlin)"
 
 
@@ -196,7 +200,11 @@ def test_a_skipped_fixed_time_runs_once_right_after_the_gap(expression: str) -> 
     ticks = ticks_between(
         cron(expression, timezone="Europe/Berlin"), berlin(2024, 3, 30), berlin(2024, 4, 2)
     )
-    assert list(ticks) == [berlin(2024, 3, 30, 2, 30), berlin(2024, 3, 31, 3), berlin(2024, 4, 1, 2, 30)]
+    assert list(ticks) == [
+        berlin(2024, 3, 30, 2, 30),
+        berlin(2024, 3, 31, 3),
+        berlin(2024, 4, 1, 2, 30),
+    ]
 
 
 @daily_at_half_past_two
@@ -213,11 +221,11 @@ def test_a_repeated_fixed_time_runs_the_first_time_only(expression: str) -> None
 
 def test_any_other_job_skips_what_is_skipped_and_repeats_what_is_repeated() -> None:
     schedule = cron("*/30 * * * *", timezone="Europe/Berlin")
-    for day, hours in ((datetime(2024, 3, 31), 23), (datetime(2024, 10, 27), 25)):
-        start = day.replace(tzinfo=BERLIN)
+    for month, day, hours in ((3, 31, 23), (10, 27, 25)):
+        start = datetime(2024, month, day, tzinfo=BERLIN)
         ticks = list(ticks_between(schedule, start, start + timedelta(days=1)))
         assert len(ticks) == 2 * hours
-        assert {b - a for a, b in zip(ticks, ticks[1:], strict=False)} == {timedelta(minutes=30)}
+        assert {b - a for a, b in pairwise(ticks)} == {timedelta(minutes=30)}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +237,8 @@ def test_a_bad_expression_is_a_problem_that_names_it(expression: str) -> None:
     assert repr(expression) in (Cron(expression, "UTC").problem() or "")
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "/etc/passwd", "Europe", "a\0b", None])
+@pytest.mark.parametrize(
+    "zone", ["Mars/Olympus", "", "../etc/passwd", "/etc/passwd", "Europe", "a\0b", None]
+)
 def test_an_unknown_time_zone_is_a_problem_that_names_it(zone: str) -> None:
     assert repr(zone) in (Cron("0 6 * * *", zone).problem() or "")

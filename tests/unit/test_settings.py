@@ -149,7 +149,12 @@ def test_an_empty_dsn_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("text", "queues"),
-    [("mail", ("mail",)), ("mail,reports", ("mail", "reports")), (" mail , ,reports,", ("mail", "reports")), (",", ())],
+    [
+        ("mail", ("mail",)),
+        ("mail,reports", ("mail", "reports")),
+        (" mail , ,reports,", ("mail", "reports")),
+        (",", ()),
+    ],
 )
 def test_queues_are_separated_by_commas(
     monkeypatch: pytest.MonkeyPatch, text: str, queues: tuple[str, ...]
@@ -178,4 +183,4 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load_settings().concurrency = 5
+        load_settings().concurrency = 5  # type: ignore[misc]
