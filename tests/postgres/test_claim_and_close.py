@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.queue.manager import RunManager
 from queue_worker.session import Session
+from tests.support.eventually import eventually_async
 
 pytestmark = pytest.mark.usefixtures("worker_rows")
 
@@ -51,7 +53,9 @@ def put(connection: psycopg.Connection[Any], **columns: Any) -> int:
 
 @pytest.fixture
 def claim(manager: RunManager, session: Session) -> Any:
-    async def claim(free: int = 10, worker_id: int = 1, queues: list[str] | None = None) -> list[Claim]:
+    async def claim(
+        free: int = 10, worker_id: int = 1, queues: list[str] | None = None
+    ) -> list[Claim]:
         return await manager.claim_runs(
             session, worker_id=worker_id, jobs=["known"], queues=queues, free=free
         )
@@ -63,7 +67,8 @@ def ended(claim: Claim, outcome: Outcome = Outcome.SUCCEEDED, **changes: Any) ->
     failure = None if outcome is Outcome.SUCCEEDED else Failure("E", "m", "t")
     now = time.monotonic()
     return replace(
-        EndedRun(claim=claim, outcome=outcome, started=now, finished=now, failure=failure), **changes
+        EndedRun(claim=claim, outcome=outcome, started=now, finished=now, failure=failure),
+        **changes,
     )
 
 
@@ -81,7 +86,9 @@ async def test_claims_no_more_than_is_free(connection: Any, claim: Any) -> None:
     for _ in range(5):
         put(connection)
     assert len(await claim(free=3)) == 3
-    assert rows(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == [(3,)]
+    assert rows(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == [
+        (3,)
+    ]
 
 
 async def test_claims_only_names_it_knows(connection: Any, claim: Any) -> None:
@@ -124,7 +131,9 @@ async def test_a_later_job_does_not_hold_back_its_lock(connection: Any, claim: A
     assert [c.queue_job_id for c in await claim()] == [due]
 
 
-async def test_an_unknown_job_keeps_its_place_in_the_lock_order(connection: Any, claim: Any) -> None:
+async def test_an_unknown_job_keeps_its_place_in_the_lock_order(
+    connection: Any, claim: Any
+) -> None:
     put(connection, lock="L", task_name="unknown")
     put(connection, lock="L")
     assert await claim() == []
@@ -146,7 +155,10 @@ async def test_a_close_writes_queue_row_and_ledger_together(
     assert rows(
         connection,
         "SELECT run_id, outcome, error_class, error_message, traceback, lock_key FROM queue_worker.run ORDER BY 1",
-    ) == [(f"{good}.1", "succeeded", None, None, None, None), (f"{bad}.1", "failed", "E", "m", "t", "L")]
+    ) == [
+        (f"{good}.1", "succeeded", None, None, None, None),
+        (f"{bad}.1", "failed", "E", "m", "t", "L"),
+    ]
     assert rows(
         connection,
         "SELECT type FROM procrastinate_events WHERE job_id = 1 ORDER BY id",
@@ -169,7 +181,9 @@ async def test_a_late_close_of_a_rescued_run_changes_no_live_row(
     """Procrastinate's finish_job would mark the second worker's run as succeeded."""
     queue_job_id = put(connection)
     (zombie,) = await claim(worker_id=1)
-    connection.execute("UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, attempts = 1")
+    connection.execute(
+        "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, attempts = 1"
+    )
     (alive,) = await claim(worker_id=2)
     late = ended(zombie)
     assert await manager.close_runs(session, worker_id=1, ended=[late]) == [late]
@@ -189,7 +203,9 @@ async def test_the_same_worker_cannot_close_its_earlier_attempt(
 ) -> None:
     put(connection)
     (earlier,) = await claim()
-    connection.execute("UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, attempts = 1")
+    connection.execute(
+        "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, attempts = 1"
+    )
     await claim()
     late = ended(earlier)
     assert await manager.close_runs(session, worker_id=1, ended=[late]) == [late]
@@ -213,11 +229,15 @@ async def test_a_retry_goes_back_to_the_queue_and_is_recorded(
 ) -> None:
     put(connection)
     (one,) = await claim()
-    await manager.close_runs(session, worker_id=1, ended=[ended(one, Outcome.FAILED, retry_wait=60.0)])
+    await manager.close_runs(
+        session, worker_id=1, ended=[ended(one, Outcome.FAILED, retry_wait=60.0)]
+    )
     assert rows(
         connection, "SELECT status, attempts, scheduled_at > now() FROM procrastinate_jobs"
     ) == [("todo", 1, True)]
-    assert rows(connection, "SELECT outcome, retry_at > now() FROM queue_worker.run") == [("failed", True)]
+    assert rows(connection, "SELECT outcome, retry_at > now() FROM queue_worker.run") == [
+        ("failed", True)
+    ]
 
 
 async def test_a_returned_claim_is_not_charged(
@@ -242,13 +262,10 @@ async def test_mixed_priorities_on_one_lock_end_no_claim(
         await blocker.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = 3")
         put(connection, lock="L", priority=9)
         session = Session(database, name="test", connect_timeout=5)
-        import asyncio
-
         claiming = asyncio.create_task(
             manager.claim_runs(session, worker_id=1, jobs=["known"], queues=None, free=5)
         )
-        while not rows(connection, "SELECT FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.005)
+        await eventually_async(lambda: rows(connection, "SELECT FROM pg_locks WHERE NOT granted"))
         await blocker.commit()
         assert await claiming == []
         await session.aclose()

@@ -66,14 +66,18 @@ def test_a_changed_file_is_refused_and_nothing_is_touched(empty_database: str) -
         connection.execute("DELETE FROM queue_worker.migration WHERE name LIKE 'functions/%'")
         with pytest.raises(MigrationChanged, match="Restore the file"):
             migrate(connection)
-        left = connection.execute("SELECT count(*) FROM queue_worker.migration WHERE name LIKE 'functions/%'")
+        left = connection.execute(
+            "SELECT count(*) FROM queue_worker.migration WHERE name LIKE 'functions/%'"
+        )
         assert left.fetchone() == (0,)
 
 
 def test_a_changed_function_is_applied_again(empty_database: str) -> None:
     with connect(empty_database, name="test") as connection:
         migrate(connection)
-        connection.execute("UPDATE queue_worker.migration SET checksum = 'x' WHERE name = 'functions/audit.sql'")
+        connection.execute(
+            "UPDATE queue_worker.migration SET checksum = 'x' WHERE name = 'functions/audit.sql'"
+        )
         assert [m.name for m in migrate(connection)] == ["functions/audit.sql"]
 
 
@@ -90,7 +94,9 @@ def test_a_newer_database_is_refused(empty_database: str) -> None:
 def test_a_file_that_fails_is_rolled_back_whole(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = migrations.Migration("migrations/0000_broken.sql", "CREATE TABLE half_way (); SELECT 1/0;")
+    broken = migrations.Migration(
+        "migrations/0000_broken.sql", "CREATE TABLE half_way (); SELECT 1/0;"
+    )
     own_files = migrations._own_files
     monkeypatch.setattr(migrations, "_own_files", lambda: [broken, *own_files()])
     with connect(empty_database, name="test") as connection:
@@ -123,7 +129,10 @@ def test_an_existing_procrastinate_database_is_adopted(
         kept = connection.execute("SELECT task_name FROM procrastinate_jobs").fetchall()
         assert kept == [("waits",)]
         adopted = {
-            name for (name,) in connection.execute("SELECT name FROM queue_worker.migration WHERE how = 'adopted'")
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM queue_worker.migration WHERE how = 'adopted'"
+            )
         }
         assert f"procrastinate/{last}" in adopted
         tables = {row[2:4] for row in _catalog(connection) if row[0] == "column"}

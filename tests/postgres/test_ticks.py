@@ -26,7 +26,9 @@ async def session(database: str) -> AsyncIterator[Session]:
 
 async def scheduler(session: Session, catch_up: int = 1) -> Scheduler:
     registry = JobRegistry()
-    registry.job("hourly", timeout=timedelta(minutes=1), schedule=every(hours=1), catch_up=catch_up)(nothing)
+    registry.job(
+        "hourly", timeout=timedelta(minutes=1), schedule=every(hours=1), catch_up=catch_up
+    )(nothing)
     await publish_jobs(session, registry)
     return Scheduler(registry, session, worker_id=1)
 

@@ -33,7 +33,9 @@ def test_blocked_says_what_waits_for_which_lock_and_why(connection: Any) -> None
 
 
 @pytest.mark.parametrize("abort", [True, False])
-def test_a_job_that_is_cancelled_while_it_waits_has_its_outcome(connection: Any, abort: bool) -> None:
+def test_a_job_that_is_cancelled_while_it_waits_has_its_outcome(
+    connection: Any, abort: bool
+) -> None:
     """Cancelled with procrastinate's own function: no worker ever sees it."""
     queue_job_id = put(connection)
     connection.execute("SELECT procrastinate_cancel_job_v1(%s, %s, false)", [queue_job_id, abort])

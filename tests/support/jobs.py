@@ -142,7 +142,7 @@ def hungry(ctx: JobContext) -> None:
 
 @registry.job("blocks", timeout=TEN)
 async def blocks(ctx: JobContext) -> None:
-    time.sleep(4)  # what no job on the loop should do
+    time.sleep(4)  # noqa: ASYNC251  what no job on the loop should do
 
 
 @registry.job("restartable", args=Nap, timeout=TEN, restartable=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -73,7 +74,9 @@ def find_binaries(version: str) -> Path:
     for folder in (Path(f"/usr/lib/postgresql/{version}/bin"), Path(f"/usr/pgsql-{version}/bin")):
         if (folder / "initdb").exists():
             return folder
-    raise RuntimeError(f"TEST_POSTGRES={version}: no server binaries found; install postgresql-{version}")
+    raise RuntimeError(
+        f"TEST_POSTGRES={version}: no server binaries found; install postgresql-{version}"
+    )
 
 
 @contextmanager
@@ -84,7 +87,9 @@ def temporary_server(version: str, options: dict[str, str] | None = None) -> Ite
     folder = Path(tempfile.mkdtemp(prefix="qw-pg-", dir="/tmp"))
     if account:
         shutil.chown(folder, account, account)
-    server = Server(binaries, folder, free_port(), account, {**ALWAYS, **(FAST if options is None else options)})
+    server = Server(
+        binaries, folder, free_port(), account, {**ALWAYS, **(FAST if options is None else options)}
+    )
     try:
         server.create()
         server.start()
@@ -106,8 +111,6 @@ def _account(binaries: Path) -> str | None:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

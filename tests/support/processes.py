@@ -19,15 +19,27 @@ JOBS = "tests.support.jobs:without_ticker"
 
 def environment(dsn: str, **extra: str) -> dict[str, str]:
     """What a process of ours gets to see, and nothing of the caller's settings."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    return {**kept, "DATABASE_URL": dsn, "QUEUE_WORKER_APP": JOBS, "PYTHONWARNINGS": "error", **extra}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME", "LANG", "TMPDIR"}
+    }
+    return {
+        **kept,
+        "DATABASE_URL": dsn,
+        "QUEUE_WORKER_APP": JOBS,
+        "PYTHONWARNINGS": "error",
+        **extra,
+    }
 
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from queue_worker.cli import main; main()", *arguments]
 
 
-def call(env: dict[str, str], *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def call(
+    env: dict[str, str], *arguments: str, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         command(*arguments), env=env, cwd=REPOSITORY, capture_output=True, text=True,
@@ -50,9 +62,14 @@ class WorkerProcess:
 
     def wait_for(self, event: str, *, within: float = 30, **facts: object) -> dict[str, Any]:
         """The first log line with this event and these facts."""
+
         def find() -> dict[str, Any] | None:
             return next(
-                (line for line in self.lines if line.get("event") == event and facts.items() <= line.items()),
+                (
+                    line
+                    for line in self.lines
+                    if line.get("event") == event and facts.items() <= line.items()
+                ),
                 None,
             )
 

@@ -77,6 +77,7 @@ def job_of(model: type[BaseModel] | None) -> JobDefinition[Any]:
 
 
 WIDE, STRICT, NONE = job_of(Wide), job_of(Strict), job_of(None)
+UNCHECKED = Wide.model_construct(number=CANARY)  # type: ignore[arg-type]
 AT = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
@@ -142,11 +143,7 @@ def changed(**values: Any) -> Wide:
         (WIDE, {"text": CANARY * 200_000}, "1,200,1"),
         (WIDE, {"text": "ü" * 600_000}, "are more than the limit of 1,000,000"),
         (WIDE, changed(number=CANARY), "number: Input should be a valid integer"),
-        (
-            WIDE,
-            Wide.model_construct(**{"number": CANARY}),
-            "number: Input should be a valid integer",
-        ),
+        (WIDE, UNCHECKED, "number: Input should be a valid integer"),
     ],
     ids=(str(number) for number in itertools.count()),
 )

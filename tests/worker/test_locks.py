@@ -33,7 +33,9 @@ def test_ten_workers_and_ten_inline_runs_of_one_locked_job_never_overlap(
     queued = 60
     with SyncQueueClient(without_ticker, settings) as client, ExitStack() as stack:
         workers = [stack.enter_context(worker_process(env)) for _ in range(10)]
-        client.enqueue_many([EnqueueRequest(job="locked", args={"seconds": 0.02}) for _ in range(queued)])
+        client.enqueue_many(
+            [EnqueueRequest(job="locked", args={"seconds": 0.02}) for _ in range(queued)]
+        )
         inline = [
             subprocess.Popen(
                 command("run", "locked", "--inline", "--wait", "--args", '{"seconds": 0.02}', "--json"),
@@ -46,12 +48,17 @@ def test_ten_workers_and_ten_inline_runs_of_one_locked_job_never_overlap(
             assert process.returncode == 0, err
             assert json.loads(out)["outcome"] == "succeeded"
         eventually(
-            lambda: connection.execute("SELECT count(*) FROM queue_worker.run").fetchone() == (queued + 10,),
+            lambda: (
+                connection.execute("SELECT count(*) FROM queue_worker.run").fetchone()
+                == (queued + 10,)
+            ),
             within=120,
         )
         assert [worker.stop() for worker in workers] == [0] * 10
     assert connection.execute(OVERLAPS).fetchall() == []
-    assert connection.execute("SELECT DISTINCT outcome FROM queue_worker.run").fetchall() == [("succeeded",)]
+    assert connection.execute("SELECT DISTINCT outcome FROM queue_worker.run").fetchall() == [
+        ("succeeded",)
+    ]
     assert overlaps_in(notes) == []
 
 
@@ -101,7 +108,9 @@ def test_an_advisory_lock_that_is_held_sends_a_run_on_demand_back(
         connection.execute(release)
         worker.wait_for("job.succeeded", job="locked")
         assert worker.stop() == 0
-    assert connection.execute("SELECT attempt, outcome FROM queue_worker.run").fetchall() == [(1, "succeeded")]
+    assert connection.execute("SELECT attempt, outcome FROM queue_worker.run").fetchall() == [
+        (1, "succeeded")
+    ]
 
 
 def test_a_scheduled_run_whose_lock_is_held_is_skipped_and_names_the_holder(
@@ -110,7 +119,9 @@ def test_a_scheduled_run_whose_lock_is_held_is_skipped_and_names_the_holder(
     notes = tmp_path / "notes"
     notes.touch()
     connection.execute("SELECT pg_advisory_lock(hashtextextended('queue_worker.lock.ticker', 0))")
-    env = environment(database, TEST_NOTES=str(notes), QUEUE_WORKER_APP="tests.support.jobs:registry")
+    env = environment(
+        database, TEST_NOTES=str(notes), QUEUE_WORKER_APP="tests.support.jobs:registry"
+    )
     with worker_process(env) as worker:
         worker.wait_for("job.skipped", job="ticker")
         assert worker.stop() == 0

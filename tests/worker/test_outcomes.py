@@ -38,13 +38,18 @@ def client(settings: Settings) -> Iterator[SyncQueueClient]:
 
 
 def ledger(connection: psycopg.Connection[Any]) -> dict[str, tuple[Any, ...]]:
-    rows = connection.execute("SELECT job, outcome, error_class, error_message FROM queue_worker.run")
+    rows = connection.execute(
+        "SELECT job, outcome, error_class, error_message FROM queue_worker.run"
+    )
     return {job: rest for job, *rest in rows}
 
 
 def wait_for_runs(connection: psycopg.Connection[Any], count: int) -> None:
     eventually(
-        lambda: connection.execute("SELECT count(*) = %s FROM queue_worker.run", [count]).fetchone() == (True,)
+        lambda: (
+            connection.execute("SELECT count(*) = %s FROM queue_worker.run", [count]).fetchone()
+            == (True,)
+        )
     )
 
 
@@ -99,7 +104,9 @@ def test_a_declared_retry_is_carried_out_and_each_attempt_recorded(
 ) -> None:
     client.enqueue("boom_again")
     wait_for_runs(connection, 3)
-    rows = connection.execute("SELECT attempt, outcome, retry_at IS NULL FROM queue_worker.run ORDER BY 1")
+    rows = connection.execute(
+        "SELECT attempt, outcome, retry_at IS NULL FROM queue_worker.run ORDER BY 1"
+    )
     assert rows.fetchall() == [(1, "failed", False), (2, "failed", False), (3, "failed", True)]
     worker.wait_for("job.failed", attempt=3)
 
@@ -109,7 +116,9 @@ def test_without_a_policy_nothing_is_retried(
 ) -> None:
     client.enqueue("boom")
     worker.wait_for("job.failed", job="boom")
-    assert connection.execute("SELECT status, attempts FROM procrastinate_jobs").fetchall() == [("failed", 1)]
+    assert connection.execute("SELECT status, attempts FROM procrastinate_jobs").fetchall() == [
+        ("failed", 1)
+    ]
 
 
 @pytest.mark.parametrize("raw", ["[]", "null", '"text"', "7", '{"seconds": "many"}'])
@@ -118,7 +127,8 @@ def test_arguments_that_do_not_fit_fail_the_run(
 ) -> None:
     """Raw SQL can write anything; plain procrastinate leaves such a row `doing` for ever."""
     connection.execute(
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', 'nap', %s)", [raw]
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', 'nap', %s)",
+        [raw],
     )
     wait_for_runs(connection, 1)
     assert ledger(connection)["nap"][:2] == ["failed", "ArgumentsError"]
@@ -127,7 +137,9 @@ def test_arguments_that_do_not_fit_fail_the_run(
 def test_an_unknown_job_waits_for_a_worker_that_knows_it(
     worker: WorkerProcess, client: SyncQueueClient, connection: Any
 ) -> None:
-    connection.execute("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'new')")
+    connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'new')"
+    )
     client.enqueue("noop")
     wait_for_runs(connection, 1)
     assert connection.execute(
@@ -155,21 +167,30 @@ def test_dry_run_records_and_calls_nothing(
         assert worker.stop() == 0
     assert {outcome for outcome, *_ in ledger(connection).values()} == {"dry_run"}
     assert notes.read_text() == ""
-    assert connection.execute("SELECT DISTINCT dry_run FROM queue_worker.run").fetchall() == [(True,)]
+    assert connection.execute("SELECT DISTINCT dry_run FROM queue_worker.run").fetchall() == [
+        (True,)
+    ]
 
 
-def test_sigterm_drains(database: str, client: SyncQueueClient, connection: Any, notes: Path) -> None:
-    with worker_process(environment(database, TEST_NOTES=str(notes)), "--concurrency", "1") as worker:
+def test_sigterm_drains(
+    database: str, client: SyncQueueClient, connection: Any, notes: Path
+) -> None:
+    with worker_process(
+        environment(database, TEST_NOTES=str(notes)), "--concurrency", "1"
+    ) as worker:
         client.enqueue("nap", {"seconds": 1.0, "name": "first"})
         client.enqueue("nap", {"name": "second"})
         eventually(lambda: "start first" in notes.read_text())
         assert worker.stop(signal.SIGTERM) == 0
     assert "end first" in notes.read_text()
     assert "second" not in notes.read_text()
-    assert connection.execute(
-        "SELECT status FROM procrastinate_jobs ORDER BY id"
-    ).fetchall() == [("succeeded",), ("todo",)]
-    assert connection.execute("SELECT ended_how FROM queue_worker.worker").fetchall() == [("stopped",)]
+    assert connection.execute("SELECT status FROM procrastinate_jobs ORDER BY id").fetchall() == [
+        ("succeeded",),
+        ("todo",),
+    ]
+    assert connection.execute("SELECT ended_how FROM queue_worker.worker").fetchall() == [
+        ("stopped",)
+    ]
     assert connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone() == (0,)
 
 

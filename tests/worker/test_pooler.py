@@ -49,9 +49,13 @@ async def test_with_a_direct_url_clients_use_the_pooler_and_everything_holds(
             async with QueueClient(without_ticker, settings) as queue:
                 for _ in range(20):  # often enough for psycopg to prepare the statement
                     await queue.enqueue("locked")
-                await queue.enqueue_many([EnqueueRequest(job="async_sql"), EnqueueRequest(job="plain_sql")])
+                await queue.enqueue_many(
+                    [EnqueueRequest(job="async_sql"), EnqueueRequest(job="plain_sql")]
+                )
             eventually(
-                lambda: connection.execute("SELECT count(*) FROM queue_worker.run").fetchone() == (22,)
+                lambda: (
+                    connection.execute("SELECT count(*) FROM queue_worker.run").fetchone() == (22,)
+                )
             )
             assert worker.stop() == 0
     outcomes = connection.execute("SELECT DISTINCT outcome FROM queue_worker.run").fetchall()
