@@ -20,7 +20,7 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test lint types build dev requirements clean
+.PHONY: help demo test soak lint types build dev requirements clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ demo: $(VENV)/.project ## the whole pipeline on sample data, in an embedded Post
 
 test: $(VENV)/.project ## all tests: on an embedded Postgres 18, on TEST_POSTGRES=15, or on DATABASE_URL
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+soak: $(VENV)/.project ## the fault suite for as long as one likes, for example ARGS="--minutes 60"
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 lint: $(VENV)/.dev ## style, formatting, and the layers that imports must respect
 	$(BIN)/ruff check .

@@ -415,7 +415,7 @@ def test_batches_with_the_same_queueing_locks_do_not_deadlock(
     settings: Settings, connection: Any
 ) -> None:
     wide = load_settings(database_url=settings.dsn, client_pool_size=8)
-    names = [f"Q{n}" for n in range(200)]
+    names = [f"Q{n}" for n in range(2_000)]
     start = threading.Barrier(8)
 
     def enqueue(number: int) -> list[EnqueueAnswer]:
@@ -425,8 +425,8 @@ def test_batches_with_the_same_queueing_locks_do_not_deadlock(
 
     with SyncQueueClient(registry, wide) as queue, ThreadPoolExecutor(8) as threads:
         answers = [answer for batch in threads.map(enqueue, range(8)) for answer in batch]
-    assert [answer.enqueued for answer in answers].count(True) == 200
-    assert len(queued(connection)) == 200
+    assert [answer.enqueued for answer in answers].count(True) == 2_000
+    assert len(queued(connection)) == 2_000
 
 
 def test_a_client_is_usable_again_after_close(client: SyncQueueClient, connection: Any) -> None:

@@ -12,6 +12,13 @@ import pytest
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -73,14 +80,8 @@ def engine(url: sa.URL) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
-def aio() -> Any:
-    """SQLAlchemy's asyncio extension, which needs greenlet."""
-    return pytest.importorskip("sqlalchemy.ext.asyncio", exc_type=ImportError)
-
-
-@pytest.fixture
-async def async_engine(engine: sa.Engine, url: sa.URL, aio: Any) -> AsyncIterator[Any]:
-    async_engine = aio.create_async_engine(url)
+async def async_engine(engine: sa.Engine, url: sa.URL) -> AsyncIterator[AsyncEngine]:
+    async_engine = create_async_engine(url)
     yield async_engine
     await async_engine.dispose()
 
@@ -160,7 +161,7 @@ def test_a_scoped_session_is_a_session(
 
 
 async def test_an_async_connection_commits_and_rolls_back(
-    async_client: QueueClient, async_engine: Any, aio: Any, queued: Any
+    async_client: QueueClient, async_engine: AsyncEngine, queued: Any
 ) -> None:
     async with async_engine.connect() as own:
         assert (await async_client.enqueue(regenerate, content("kept"), connection=own)).enqueued
@@ -172,9 +173,9 @@ async def test_an_async_connection_commits_and_rolls_back(
 
 
 async def test_an_async_session_commits_its_rows_and_jobs_together(
-    async_client: QueueClient, async_engine: Any, aio: Any, queued: Any
+    async_client: QueueClient, async_engine: AsyncEngine, queued: Any
 ) -> None:
-    async with aio.AsyncSession(async_engine) as own:
+    async with AsyncSession(async_engine) as own:
         own.add(Note(text="one"))
         await async_client.enqueue(regenerate, content("kept"), connection=own)
         assert queued() == []
@@ -185,9 +186,9 @@ async def test_an_async_session_commits_its_rows_and_jobs_together(
 
 
 async def test_an_async_scoped_session_is_a_session(
-    async_client: QueueClient, async_engine: Any, aio: Any, queued: Any
+    async_client: QueueClient, async_engine: AsyncEngine, queued: Any
 ) -> None:
-    own = aio.async_scoped_session(aio.async_sessionmaker(async_engine), scopefunc=lambda: 1)
+    own = async_scoped_session(async_sessionmaker(async_engine), scopefunc=lambda: 1)
     await async_client.enqueue(regenerate, content("kept"), connection=own)
     await own.commit()
     await own.remove()
@@ -216,7 +217,7 @@ def test_a_clash_is_an_answer_and_the_session_goes_on(
 
 async def test_what_the_database_refuses_is_said_without_the_values(
     client: SyncQueueClient, async_client: QueueClient, engine: sa.Engine,
-    async_engine: Any, connection: Any,
+    async_engine: AsyncEngine, connection: Any,
 ) -> None:  # fmt: skip
     connection.execute(
         "ALTER TABLE procrastinate_jobs ADD CHECK (args ->> 'content_id' <> 'c4n4ry')"
@@ -248,9 +249,9 @@ def test_an_async_client_refuses_what_is_not_async(settings: Settings, engine: s
 
 
 async def test_a_blocking_client_refuses_what_is_async(
-    client: SyncQueueClient, async_engine: Any, aio: Any
+    client: SyncQueueClient, async_engine: AsyncEngine
 ) -> None:
-    async with aio.AsyncSession(async_engine) as own:
+    async with AsyncSession(async_engine) as own:
         with pytest.raises(TypeError, match="A AsyncSession does not fit"):
             client.enqueue(regenerate, content("c"), connection=own)
         assert not own.in_transaction()
