@@ -126,11 +126,9 @@ class Cron:
         if clock.tzinfo is not None:
             return clock.astimezone(UTC)
         zone = ZoneInfo(self.timezone)
-        while (instant := clock.replace(tzinfo=zone).astimezone(UTC)).astimezone(zone).replace(
-            tzinfo=None, fold=0
-        ) != clock:
+        while not _exists(clock, zone):
             clock = clock.replace(second=0) + timedelta(minutes=1)
-        return instant
+        return clock.replace(tzinfo=zone).astimezone(UTC)
 
 
 Schedule = Manual | Every | Cron
@@ -171,6 +169,11 @@ def last_ticks(schedule: Schedule, after: datetime, until: datetime, most: int) 
         return []
     newest_first = takewhile(lambda tick: tick > after, schedule.backwards(until))
     return list(islice(newest_first, most))[::-1]
+
+
+def _exists(clock: datetime, zone: ZoneInfo) -> bool:
+    there_and_back = clock.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there_and_back.replace(tzinfo=None) == clock
 
 
 def _ticks(schedule: Schedule, moment: datetime) -> Iterator[datetime]:

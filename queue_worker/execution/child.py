@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import inspect
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from typing import Any
 import structlog
 
 from queue_worker.definitions import JobDefinition
+from queue_worker.errors import RunError
 from queue_worker.execution.failure import describe_failure
 from queue_worker.execution.messages import (
     CallRequest,
@@ -79,15 +81,17 @@ def _memory_limit(mebibytes: int | None) -> Iterator[None]:
 
 def _call(request: CallRequest, settings: Settings) -> None:
     job = _find(request.module, request.qualname)
+    function = job.function if isinstance(job, JobDefinition) else job
     context = request.context(settings, time.monotonic())
-    if isinstance(job, JobDefinition):
-        job = job.function
     if request.model is None:
-        job(context)
-        return
-    module, qualname = request.model
-    model = _find(module, qualname)
-    job(context, model.model_validate_json(request.arguments))
+        returned = function(context)
+    else:
+        returned = function(context, _find(*request.model).model_validate_json(request.arguments))
+    if inspect.isawaitable(returned):
+        raise RunError(
+            f"Job {request.job!r} is a plain `def` that returned an awaitable, so its work was not "
+            "done. Declare it as an `async def`, or wrap it in a decorator that keeps it one."
+        )
 
 
 def _find(module: str, qualname: str) -> Any:  # noqa: ANN401  a function, a definition or a model

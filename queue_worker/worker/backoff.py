@@ -18,17 +18,8 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 FIRST_WAIT = 0.1  # seconds
 LONGEST_WAIT = 5.0
 
-# What passes by itself: an outage, or a lock that somebody else held for too long.
-PASSING = (
-    DatabaseUnreachable,
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.InsufficientResources,
-    psycopg.errors.OperatorIntervention,
-)
-
+# What passes by itself: an outage, a full disk, too many connections, a lock held for too long.
+PASSING = (DatabaseUnreachable, psycopg.OperationalError)
 
 # Somebody holds a lock for too long: only what needs that lock has to wait.
 BLOCKED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)

@@ -6,7 +6,6 @@ The database's clock decides what is due, and its ledger of ticks decides who fi
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from queue_worker.definitions import JobDefinition
 from queue_worker.registry import JobRegistry
-from queue_worker.schedules import Manual, ticks_between
+from queue_worker.schedules import Manual, last_ticks
 from queue_worker.session import Session
 from queue_worker.worker.backoff import persist
 
@@ -46,7 +45,7 @@ class Scheduler:
         wait = LONGEST_SLEEP
         for name, now, decided_until in rows:
             job = self._jobs[name]
-            due = list(deque(ticks_between(job.schedule, decided_until, now), MOST_TICKS))
+            due = last_ticks(job.schedule, decided_until, now, MOST_TICKS)
             if due:
                 await self._decide(job, due, now)
             upcoming = None if isinstance(job.schedule, Manual) else job.schedule.following(now)

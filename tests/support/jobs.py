@@ -135,6 +135,11 @@ async def async_sql(ctx: JobContext) -> None:
         note("sql", *(await cursor.fetchone() or ()))
 
 
+@registry.job("forgets_await", timeout=TEN)
+def forgets_await(ctx: JobContext) -> object:
+    return asyncio.sleep(0)
+
+
 @registry.job("hungry", timeout=TEN, max_memory_mb=400)
 def hungry(ctx: JobContext) -> None:
     bytearray(1024 * 1024 * 1024)

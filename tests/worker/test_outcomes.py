@@ -69,6 +69,7 @@ def test_every_outcome_is_recorded_once(
         "plain_slow": ("timed_out", "DeadlineExpired", None),
         "plain_exit": ("failed", "SystemExit", "4"),
         "plain_crash": ("failed", "ChildDied", None),
+        "forgets_await": ("failed", "RunError", None),
         "plain_sql": ("succeeded", None, None),
         "async_sql": ("succeeded", None, None),
     }
