@@ -117,7 +117,7 @@ class Station:
         }
 
     def session(
-        self, purpose: str, *, time_limit: float = 30.0, lock_timeout: float | None = None
+        self, purpose: str, *, time_limit: float = timing.ANSWER, lock_timeout: float | None = None
     ) -> Session:
         """A connection of this process's own, straight to the server."""
         return Session(

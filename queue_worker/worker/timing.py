@@ -12,6 +12,7 @@ LOCK_ANSWER = 1.5  # a lock session that has not answered by then has ended
 SELF_FENCE = LOCK_WATCH + LOCK_ANSWER  # from its end to the end of the runs that it protected
 SILENT = 8.0  # without a heartbeat a worker ends its own locked runs
 FROZEN = 12.0  # without a heartbeat others end its session
+ANSWER = 10.0  # any other connection that has not answered by then is taken to be half open
 REAP = 0.25  # between two looks for dead workers
 SETTLE = 5.0  # after an outage everybody gets this long to come back before he can be found dead
 LAST_WORDS = 3.0  # a worker that ends waits so long to say so
