@@ -122,7 +122,7 @@ class LockSession:
         self._backend_pid = self._session.backend_pid
 
     async def _read_holder(self, lock_key: str) -> str:
-        ((holder,),) = await self._session.fetch("read_lock_session", {"lock_key": lock_key})
+        ((holder,),) = await self._ask("read_lock_session", {"lock_key": lock_key})
         return str(holder)
 
     def _lose(self, gained: str | None = None) -> None:

@@ -89,7 +89,9 @@ class Reaper:
         except psycopg.Error as error:  # the next dead worker is not to wait for this one
             log.exception("worker.rescue_failed", lost_id=worker_id, error=str(error).strip())
             return
-        log.error("worker.lost", lost_id=worker_id, runs=len(rows))
-        for queue_job_id, attempt, job, what in rows:
+        if not rows:  # a sibling was quicker, or the worker has come back
+            return
+        log.error("worker.lost", lost_id=worker_id, runs=len(rows) - 1)
+        for queue_job_id, attempt, job, what in rows[1:]:
             log.error("job.lost", run_id=f"{queue_job_id}.{attempt}", job=job, then=what)
         self._on_rescued()

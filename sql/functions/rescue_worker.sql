@@ -23,6 +23,8 @@ BEGIN
     IF dead.worker_id IS NULL THEN
         RETURN;
     END IF;
+    what := 'found dead';
+    RETURN NEXT;
 
     -- What its runs still do in the database must not outlive their claims.
     PERFORM pg_terminate_backend(session.pid)
@@ -98,4 +100,4 @@ END;
 $$;
 
 COMMENT ON FUNCTION queue_worker.rescue_worker(bigint, bigint) IS
-    'Close what a dead worker has left: its runs are lost; a restartable job goes back to the queue, until it was lost three times. Does nothing for a worker that has ended already, or that has said within two seconds that it lives. Called by the reaper of another worker.';
+    'Close what a dead worker has left; returns a row for the worker (without a job) and one for each of its runs, or none if there was nothing to do: its runs are lost; a restartable job goes back to the queue, until it was lost three times. Does nothing for a worker that has ended already, or that has said within two seconds that it lives. Called by the reaper of another worker.';

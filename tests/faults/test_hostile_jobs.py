@@ -58,8 +58,7 @@ def test_a_job_that_swallows_its_cancellation_keeps_its_lock_until_its_process_e
     after = stage.enqueue("locked")
 
     given_up = stage.wait_for_run(stubborn, "timed_out")
-    began = stage.notes.started(f"{stubborn}.1")
-    assert began is not None
+    began = stage.notes.time_of_start(f"{stubborn}.1")
     assert given_up["finished"] - began <= 0.5 + 1 + 2 + 1  # timeout, grace, last patience, noise
     assert worker.process.wait(20) == 70
     worker.wait_for("job.given_up", job="stubborn")
@@ -68,7 +67,7 @@ def test_a_job_that_swallows_its_cancellation_keeps_its_lock_until_its_process_e
 
     stage.wait_for_run(after, "succeeded")
     last_sign = max(float(at) for *_, at in stage.notes.lines("alive"))
-    assert stage.notes.started(f"{after}.1") > last_sign - 0.2  # type: ignore[operator]
+    assert stage.notes.time_of_start(f"{after}.1") > last_sign - 0.2
     stage.check_stops(sibling)
 
 

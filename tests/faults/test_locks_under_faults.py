@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import time
 
+import psycopg
 import pytest
 
 from queue_worker import EnqueueRequest
+from queue_worker.database import connect
+from tests.support.eventually import eventually
 from tests.support.faults import Scene
 
 
@@ -23,7 +25,7 @@ def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -
     )
     lost = stage.wait_for_run(locked, "lost")
     assert lost["error_class"] == "LockSessionLost"
-    assert stage.notes.ended(f"{locked}.1") - at <= 2  # type: ignore[operator]
+    assert stage.notes.time_of_end(f"{locked}.1") - at <= 2
     stage.wait_for_run(after, "succeeded")
     stage.wait_for_run(free, "succeeded")
     worker.wait_for("lock_session.lost")
@@ -32,27 +34,41 @@ def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -
 
 
 @pytest.mark.slow
-def test_mixed_priorities_on_a_few_locks_end_no_worker(stage: Scene) -> None:
+def test_mixed_priorities_on_two_locks_end_no_worker(stage: Scene) -> None:
     """Four workers claim for the same locks in different orders, for some seconds."""
     workers = [stage.start_worker() for _ in range(4)]
-    order = random.Random(15)
-    requests = [
-        EnqueueRequest(
-            job="locked",
-            args={"seconds": 0.01},
-            lock_key=f"lock-{order.randrange(6)}",
-            priority=order.randrange(-5, 6),
-        )
-        for _ in range(600)
-    ]
     jobs = []
-    for begin in range(0, len(requests), 20):
-        answers = stage.client.enqueue_many(requests[begin : begin + 20])
-        jobs += [answer.queue_job_id for answer in answers if answer.queue_job_id is not None]
-        time.sleep(0.1)  # for some seconds, not all at once
+    end = time.monotonic() + 6
+    with connect(stage.dsn, name="test") as connection:
+        while time.monotonic() < end:  # each one overtakes those before it
+            request = EnqueueRequest(
+                job="locked", lock_key=f"lock-{len(jobs) % 2}", priority=len(jobs)
+            )
+            (answer,) = stage.client.enqueue_many([request], connection=connection)
+            jobs.append(answer.queue_job_id or 0)
+            time.sleep(0.005)  # for some seconds, not all at once
     stage.check_nothing_lost(*jobs, within=60)
     assert stage.rows("SELECT DISTINCT outcome FROM queue_worker.run") == [("succeeded",)]
     assert len(stage.rows("SELECT 1 FROM queue_worker.run")) == len(jobs)
     stage.check_no_overlap()
     stage.check_goes_on()
     stage.check_stops(*workers)
+
+
+def test_two_claims_for_one_lock_at_the_same_moment_end_no_worker(stage: Scene) -> None:
+    """The same race, forced: a run that overtakes one which is just being claimed elsewhere."""
+    first = stage.enqueue("locked")
+    with psycopg.connect(stage.dsn) as elsewhere:
+        elsewhere.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [first])
+        second = stage.client.enqueue("locked", priority=1).queue_job_id
+        assert second is not None
+        worker = stage.start_worker()
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND application_name = 'queue_worker claims'"
+        )
+        eventually(lambda: stage.rows(waiting))
+    stage.check_goes_on()
+    stage.rows("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", first)
+    stage.wait_for_run(second, "succeeded")
+    stage.check_stops(worker)

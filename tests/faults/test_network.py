@@ -25,8 +25,8 @@ def test_a_half_open_connection_is_noticed_and_its_lock_changes_hands_once(
     proxy.swallow()
 
     cut_off.wait_for("lock_session.lost", within=15)
-    ended = eventually(lambda: stage.notes.ended(f"{first}.1"))
-    assert ended - at < 3
+    eventually(lambda: stage.notes.ended(f"{first}.1"))
+    assert stage.notes.time_of_end(f"{first}.1") - at < 3
     sibling.wait_for("worker.lost", within=20)
     stage.wait_for_run(first, "lost")
     stage.wait_for_run(second, "succeeded")

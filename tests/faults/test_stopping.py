@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+import psycopg
+
 from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive
 
@@ -66,3 +68,18 @@ def test_a_plain_job_that_never_returns_does_not_keep_the_process(stage: Scene) 
     assert time.monotonic() - began <= 1 + 1 + 5
     stage.wait_for_run(job, "cancelled")
     eventually(lambda: not is_alive(child))
+
+
+def test_a_run_that_cannot_be_closed_in_time_is_left_to_a_sibling(stage: Scene) -> None:
+    """Its row is locked until after its worker has gone: it must not stay claimed by nobody."""
+    worker = stage.start_worker(QUEUE_WORKER_DRAIN_TIMEOUT="1", QUEUE_WORKER_CANCEL_GRACE="1")
+    job = stage.begin("work", seconds=0.5)
+    with psycopg.connect(stage.dsn) as blocker:
+        blocker.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
+        worker.wait_for("job.close_blocked")
+        assert worker.stop(signal.SIGTERM) == 70
+        worker.wait_for("jobs.left_behind")
+    sibling = stage.start_worker()
+    stage.wait_for_run(job, "lost")
+    stage.check_nothing_lost(job)
+    stage.check_stops(sibling)

@@ -17,6 +17,7 @@ import psycopg.rows
 from queue_worker import EnqueueRequest, Settings, SyncQueueClient, load_registry
 from queue_worker.database import connect
 from queue_worker.settings import load_settings
+from queue_worker.worker import timing
 from tests.support.eventually import eventually
 from tests.support.processes import WorkerProcess, environment, worker_process
 
@@ -53,6 +54,18 @@ class Notes:
     def ended(self, run_id: str) -> float | None:
         """When this run ended."""
         return next((float(at) for _, id_, _, at in self.lines("end") if id_ == run_id), None)
+
+    def time_of_start(self, run_id: str) -> float:
+        """When this run began; it must have."""
+        at = self.started(run_id)
+        assert at is not None, self.path.read_text()
+        return at
+
+    def time_of_end(self, run_id: str) -> float:
+        """When this run ended; it must have."""
+        at = self.ended(run_id)
+        assert at is not None, self.path.read_text()
+        return at
 
     def spans(self, deaths: Mapping[int, float] | None = None) -> list[Span]:
         """What ran when; `deaths` tells when killed processes died, by their pid."""
@@ -132,7 +145,7 @@ class Scene:
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query, on a new connection: the server may have been away."""
         with connect(self.dsn, name="test") as connection:
-            cursor = connection.execute(query, parameters)  # type: ignore[call-overload]  fixed texts
+            cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def run(self, queue_job_id: int, attempt: int = 1) -> dict[str, Any] | None:
@@ -150,8 +163,19 @@ class Scene:
     ) -> dict[str, Any]:
         """The run, once it has ended as it must."""
         run = eventually(lambda: self.run(queue_job_id, attempt), within=within)
+        assert run is not None
         assert run["outcome"] == outcome, run
         return run
+
+    def wait_until_succeeded(self, queue_job_id: int, *, within: float = 20.0) -> None:
+        """The job succeeds, in whichever attempt."""
+        query = "SELECT 1 FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'"
+        eventually(lambda: self.rows(query, queue_job_id), within=within)
+
+    def wait_until_settled(self) -> None:
+        """The server runs for long enough to be evidence against somebody."""
+        query = "SELECT 1 WHERE pg_postmaster_start_time() < now() - make_interval(secs => %s)"
+        eventually(lambda: self.rows(query, timing.SETTLE))
 
     def check_nothing_lost(self, *queue_job_ids: int, within: float = 30.0) -> None:
         """Every job that was accepted is in a final state, and each has at least one run."""

@@ -82,7 +82,12 @@ class Proxy:
 
     def _on_loop(self, change: Callable[[], None]) -> None:
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (change(), done.set()))
+
+        def carry_out() -> None:
+            change()
+            done.set()
+
+        self._loop.call_soon_threadsafe(carry_out)
         done.wait(10)
 
     def _make_black_holes(self) -> None:

@@ -1,0 +1,82 @@
+"""A connection of ours never waits for ever, and leaves nothing behind that does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import psycopg
+import pytest
+
+from queue_worker.errors import DatabaseUnreachable
+from queue_worker.session import Session
+from tests.support.eventually import eventually_async
+from tests.support.faults import Scene
+from tests.support.proxy import Proxy
+
+NAME = "session under test"
+
+
+def session_to(dsn: str, time_limit: float) -> Session:
+    return Session(dsn, name=NAME, connect_timeout=2, time_limit=time_limit)
+
+
+async def test_a_statement_that_is_swallowed_ends_at_its_time_limit(
+    stage: Scene, proxy: Proxy
+) -> None:
+    """Half-open TCP: the kernel sees nothing wrong with the connection."""
+    session = session_to(proxy.dsn, 0.5)
+    await session.fetch("ping", {})
+    proxy.swallow()
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnreachable):
+        await session.fetch("ping", {})
+    assert time.monotonic() - began < 1
+    proxy.forward()
+    assert await session.fetch("ping", {}) == [(1,)]
+    await session.aclose()
+
+
+async def test_a_cancelled_statement_ends_at_once_and_stays_cancelled(
+    stage: Scene, proxy: Proxy
+) -> None:
+    """Half-open TCP: asking the server to cancel would wait for an answer too."""
+    session = session_to(proxy.dsn, 30)
+    await session.fetch("ping", {})
+    proxy.swallow()
+    task = asyncio.create_task(session.fetch("ping", {}))
+    await asyncio.sleep(0.1)  # let it be sent
+    task.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 1
+    await session.aclose()
+
+
+async def test_a_blocked_loop_is_no_evidence_against_the_server(stage: Scene) -> None:
+    """A job blocks the loop for longer than the time limit, with the answer already there."""
+    session = session_to(stage.dsn, 0.2)
+    await session.fetch("ping", {})
+    before = session.backend_pid
+    for _ in range(5):
+        task = asyncio.create_task(session.fetch("ping", {}))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        time.sleep(0.5)  # noqa: ASYNC251  the fault itself
+        assert await task == [(1,)]
+        assert await session.fetch("ping", {}) == [(1,)]
+    assert session.backend_pid == before
+    await session.aclose()
+
+
+async def test_a_statement_given_up_does_not_go_on_waiting_in_the_server(stage: Scene) -> None:
+    """Or else each try leaves a backend behind, until there are no connections any more."""
+    session = session_to(stage.dsn, 0.5)
+    with psycopg.connect(stage.dsn) as blocker:
+        blocker.execute("LOCK TABLE queue_worker.worker")
+        with pytest.raises(DatabaseUnreachable):
+            await session.fetch("end_worker", {"worker_id": 0, "how": "failed"})
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
+        await eventually_async(lambda: not stage.rows(query, NAME), within=4)
+    await session.aclose()
