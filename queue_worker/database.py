@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -67,8 +68,9 @@ async def connect_async(
         connection = await psycopg.AsyncConnection.connect(
             dsn, autocommit=True, **connection_arguments(name, connect_timeout)
         )
-        await connection.execute(_SESSION)
-    except psycopg.OperationalError as error:
+        async with asyncio.timeout(connect_timeout):
+            await connection.execute(_SESSION)
+    except (TimeoutError, psycopg.OperationalError) as error:
         raise unreachable(dsn, error) from None
     return connection
 
