@@ -133,7 +133,10 @@ def test_without_its_listener_a_worker_listens_again_at_once(stage: Scene) -> No
     """The listener's backend is terminated; the poll is too slow to help."""
     worker = stage.start_worker(QUEUE_WORKER_POLL_INTERVAL="60")
     stage.check_goes_on(within=5)
-    listener = "SELECT pid FROM pg_stat_activity WHERE application_name = 'queue_worker listener'"
+    listener = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE application_name = 'queue_worker listener' AND datname = current_database()"
+    )
     ((before,),) = stage.rows(listener)
     stage.rows("SELECT pg_terminate_backend(%s)", before)
     eventually(lambda: {pid for (pid,) in stage.rows(listener)} - {before})

@@ -127,7 +127,8 @@ def test_two_rescues_of_one_worker_at_the_same_moment_are_one(stage: Scene) -> N
             thread.start()
         eventually(
             lambda: stage.rows(
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1"
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
         )
     for thread in threads:
@@ -165,7 +166,8 @@ def test_a_claim_that_commits_during_the_rescue_is_rescued_too(stage: Scene) -> 
         rescue.start()
         eventually(
             lambda: stage.rows(
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1"
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
         )
     rescue.join()

@@ -66,6 +66,7 @@ def test_two_claims_for_one_lock_at_the_same_moment_end_no_worker(stage: Scene) 
         waiting = (
             "SELECT 1 FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND application_name = 'queue_worker claims'"
+            " AND datname = current_database()"
         )
         eventually(lambda: stage.rows(waiting))
     stage.check_goes_on()

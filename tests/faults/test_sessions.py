@@ -77,6 +77,9 @@ async def test_a_statement_given_up_does_not_go_on_waiting_in_the_server(stage: 
         blocker.execute("LOCK TABLE queue_worker.worker")
         with pytest.raises(DatabaseUnreachable):
             await session.fetch("end_worker", {"worker_id": 0, "how": "failed"})
-        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
+        query = (
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE application_name = %s AND datname = current_database()"
+        )
         await eventually_async(lambda: not stage.rows(query, NAME), within=4)
     await session.aclose()
