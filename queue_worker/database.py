@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import psycopg
@@ -18,8 +17,6 @@ _ALWAYS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-# A claim is costed far above jit_above_cost; compiling it takes longer than running it.
-_SESSION = "SET jit = off"
 
 
 def describe_target(dsn: str) -> str:
@@ -47,13 +44,9 @@ def connect(
         DatabaseUnreachable: no connection could be made.
     """
     try:
-        connection = psycopg.connect(
-            dsn, autocommit=True, **connection_arguments(name, connect_timeout)
-        )
-        connection.execute(_SESSION)
+        return psycopg.connect(dsn, autocommit=True, **connection_arguments(name, connect_timeout))
     except psycopg.OperationalError as error:
         raise unreachable(dsn, error) from None
-    return connection
 
 
 async def connect_async(
@@ -65,14 +58,11 @@ async def connect_async(
         DatabaseUnreachable: no connection could be made.
     """
     try:
-        connection = await psycopg.AsyncConnection.connect(
+        return await psycopg.AsyncConnection.connect(
             dsn, autocommit=True, **connection_arguments(name, connect_timeout)
         )
-        async with asyncio.timeout(connect_timeout):
-            await connection.execute(_SESSION)
-    except (TimeoutError, psycopg.OperationalError) as error:
+    except psycopg.OperationalError as error:
         raise unreachable(dsn, error) from None
-    return connection
 
 
 def unreachable(dsn: str, error: Exception) -> DatabaseUnreachable:

@@ -22,8 +22,10 @@ Rows = list[tuple[Any, ...]]
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Rows]]
 
 # What the server is told of a client that may vanish: its locks must not outlive it by hours, and a
-# statement that waits for a lock must end with it.
-_VANISHING_CLIENT = """
+# statement that waits for a lock must end with it. And a claim is costed far above jit_above_cost,
+# but compiling it takes longer than running it.
+_PREPARATION = """
+    SET jit = off;
     SET client_connection_check_interval = '1s';
     SET tcp_keepalives_idle = 5;
     SET tcp_keepalives_interval = 2;
@@ -93,7 +95,7 @@ class Session:
 
     async def aclose(self) -> None:
         """Close the connection, also from under a statement; a later call opens another."""
-        self._sever()
+        self.sever()
         async with self._turn:
             await self._discard()
 
@@ -126,7 +128,7 @@ class Session:
         return self._connection
 
     async def _prepare(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
-        await connection.execute(_VANISHING_CLIENT)
+        await connection.execute(_PREPARATION)
         if self._lock_timeout is not None:
             milliseconds = sql.Literal(round(self._lock_timeout * 1000))
             await connection.execute(sql.SQL("SET lock_timeout = {}").format(milliseconds))
@@ -144,9 +146,10 @@ class Session:
         if asyncio.get_running_loop().time() - due > _LATE:
             self._start_limit()  # a job has blocked the loop: the answer may only wait to be read
         else:
-            self._sever()
+            self.sever()
 
-    def _sever(self) -> None:
+    def sever(self) -> None:
+        """End the connection at once, and all its locks with it."""
         if self._connection is not None:
             _sever(self._connection)
 

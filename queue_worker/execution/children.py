@@ -40,7 +40,7 @@ class ChildProcesses:
             JobFunctionError: the function raised.
             ChildDied: the child ended before it answered.
         """
-        child = self._idle.pop() if self._idle else await _start_child(self._settings)
+        child = self._take_idle() or await _start_child(self._settings)
         try:
             await child.call(request)
         except JobFunctionError:
@@ -58,7 +58,16 @@ class ChildProcesses:
         """End the idle children."""
         idle, self._idle = self._idle, []
         for child in idle:
-            await child.kill(self._settings.cancel_grace)
+            await child.kill(0)
+
+    def _take_idle(self) -> _Child | None:
+        """An idle child that still lives: one that died while it waited is no run's fault."""
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+            child.dismiss()
+        return None
 
     def _keep(self, child: _Child) -> None:
         if len(self._idle) < _IDLE_CHILDREN:
@@ -80,12 +89,16 @@ class _Child:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
     async def call(self, request: CallRequest) -> None:
         try:
             await send(self._writer, request.as_message())
             answer = await receive(self._reader)
         except (asyncio.IncompleteReadError, ConnectionError):
-            self._signal(signal.SIGKILL)  # what is left of its group
+            self.dismiss()
             raise ChildDied(await self._process.wait()) from None
         read_answer(answer)
 
@@ -103,7 +116,8 @@ class _Child:
             self._writer.close()
 
     def dismiss(self) -> None:
-        """Let it end by itself: it reads the end of its socket."""
+        """End what is left of its process group: it carries out nothing."""
+        self._signal(signal.SIGKILL)
         self._writer.close()
 
     def _signal(self, number: int) -> None:

@@ -92,6 +92,7 @@ class LockSession:
     def forget_all(self) -> None:
         """Give up every lock key at once, without asking the database."""
         self._lose()
+        self._session.sever()  # the server lets go of them with it
 
     async def aclose(self) -> None:
         """End the session, and with it every lock."""

@@ -57,6 +57,7 @@ class Runner:
         self._on_given_up = on_given_up
         self._on_held = on_held
         self._executions: dict[str, Execution] = {}
+        self._stopped: tuple[Outcome, Failure] | None = None
 
     async def carry_out(self, claim: Claim) -> EndedRun | None:
         """Carry out one claimed run; None if it was given up and has only now ended.
@@ -81,6 +82,8 @@ class Runner:
                 raise
             return _end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
         try:
+            if self._stopped is not None:
+                return _end(execution, *self._stopped)
             ended = await self._execute(self._registry.get(claim.job), execution)
         finally:
             if claim.lock_key is not None:
@@ -88,7 +91,8 @@ class Runner:
         return None if execution.is_given_up else ended
 
     def cancel_all(self, outcome: Outcome, failure: Failure) -> None:
-        """Cancel every run that executes; they end with this outcome."""
+        """Cancel every run, also what waits for its lock key; they end with this outcome."""
+        self._stopped = (outcome, failure)
         for execution in list(self._executions.values()):
             execution.cancel(outcome, failure)
 
@@ -100,7 +104,7 @@ class Runner:
                 execution.cancel(Outcome.LOST, failure, grace=0)
 
     async def _hold(self, lock_key: str) -> None:
-        while True:
+        while self._stopped is None:
             try:
                 await self._locks.hold(lock_key)
             except LockHeld:

@@ -109,6 +109,7 @@ class RunManager(JobManager):
             {
                 "worker_id": worker_id,
                 "queue_job_ids": [claim.queue_job_id for claim in claims],
+                "claimed_at": [claim.claimed_at for claim in claims],
                 "wait": wait,
             },
         )

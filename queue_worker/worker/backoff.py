@@ -18,11 +18,16 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 FIRST_WAIT = 0.1  # seconds
 LONGEST_WAIT = 5.0
 
-# What passes by itself: an outage, a full disk, too many connections, a lock held for too long.
-PASSING = (DatabaseUnreachable, psycopg.OperationalError)
+# What passes by itself: an outage, a full disk, too many connections, a lock held for too long, a
+# twin with the same queueing lock that came in between.
+PASSING = (DatabaseUnreachable, psycopg.OperationalError, psycopg.errors.UniqueViolation)
 
 # Somebody holds a lock for too long: only what needs that lock has to wait.
-BLOCKED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+BLOCKED = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.UniqueViolation,
+)
 
 
 async def persist(

@@ -7,10 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-import psycopg
 import structlog
 
-from queue_worker.errors import DatabaseUnreachable
 from queue_worker.session import Session
 from queue_worker.settings import Settings
 from queue_worker.worker import timing
@@ -75,7 +73,7 @@ class Heartbeat:
             self._check_silence()
             try:
                 await self._beat(session)
-            except (DatabaseUnreachable, psycopg.Error) as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, the next beat must come
                 log.warning("heartbeat.failed", error=str(error).strip())
             self._stopping.wait(timing.HEARTBEAT)  # this loop has nothing else to do
         await session.aclose()

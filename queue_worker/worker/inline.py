@@ -12,12 +12,13 @@ from typing import Any
 
 from queue_worker.database import describe_target
 from queue_worker.definitions import JobDefinition
-from queue_worker.errors import DatabaseUnreachable, LockHeld
+from queue_worker.errors import DatabaseUnreachable, LockHeld, RunError
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.queue.requests import EnqueueRequest, write_batch
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
+from queue_worker.worker.process import EXIT_FAILED, exit_now
 from queue_worker.worker.station import Station
 
 LOOK_INTERVAL = 0.1  # seconds between two looks at a lock key that is held
@@ -59,13 +60,27 @@ async def run_inline(
         claim = await _claim(station, job, batch, wait=wait)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, station.cancel_all, "the process was asked to stop")
-        if not await station.start(claim):
-            raise DatabaseUnreachable(
-                describe_target(settings.dsn), f"job {claim.queue_job_id} went to the queue instead"
-            )
-        return await closed
+        return await _carry_out(station, claim, closed)
     finally:
         await station.close("stopped")
+        if station.has_given_up:
+            exit_now(EXIT_FAILED)
+
+
+async def _carry_out(station: Station, claim: Claim, closed: asyncio.Future[EndedRun]) -> EndedRun:
+    started = station.start(claim)
+    for awaited in ({started, closed}, {closed}):
+        await asyncio.wait({*awaited, *station.loops}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done() and not started.result():
+            raise DatabaseUnreachable(
+                describe_target(station.settings.dsn),
+                f"job {claim.queue_job_id} went to the queue instead",
+            )
+    if not closed.done():
+        raise RunError(
+            f"Run {claim.run_id} could not be closed; see the log. A worker will find it lost."
+        )
+    return closed.result()
 
 
 async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait: bool) -> Claim:

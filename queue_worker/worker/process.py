@@ -87,7 +87,7 @@ class Worker:
             log.info("worker.stopped", worker_id=self._station.worker_id)
         code = EXIT_FAILED if self._failure else EXIT_STOPPED
         if self._station.has_given_up:
-            _exit_now(code)
+            exit_now(code)
         return code
 
     def stop(self) -> None:
@@ -173,7 +173,7 @@ class Worker:
         }
 
 
-def _exit_now(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End the process although a job that ignores its cancellation would keep the loop going."""
     logging.shutdown()
     os._exit(code)

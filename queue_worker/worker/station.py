@@ -260,7 +260,8 @@ class Station:
         self._on_closed(ended)
 
     def _leave(self, claim: Claim) -> None:
-        del self._open_claims[claim.run_id]
+        if self._open_claims.get(claim.run_id) is claim:
+            del self._open_claims[claim.run_id]
         if not self._open_claims:
             self._all_closed.set()
 

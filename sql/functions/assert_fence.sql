@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION queue_worker.assert_fence(lock_key text, token text)
     RETURNS void
     LANGUAGE plpgsql
+    SET search_path FROM CURRENT
 AS $$
 BEGIN
     PERFORM FROM procrastinate_jobs AS held

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION queue_worker.decide_ticks(
     worker_id bigint
 ) RETURNS TABLE (due_at timestamptz, state text)
     LANGUAGE plpgsql
+    SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
 DECLARE

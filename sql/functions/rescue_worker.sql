@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION queue_worker.rescue_worker(dead_id bigint, rescuer_id bigint)
     RETURNS TABLE (queue_job_id bigint, attempt integer, job text, what text)
     LANGUAGE plpgsql
+    SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -31,6 +32,7 @@ BEGIN
        FROM procrastinate_jobs AS p
        JOIN pg_stat_activity AS session
          ON session.datname = current_database()
+        AND session.usename = current_user
         AND session.application_name LIKE 'run ' || p.id || '.' || (p.attempts + 1) || ' %'
       WHERE p.worker_id = dead_id AND p.status = 'doing';
 

@@ -26,7 +26,13 @@ WITH ended AS (
     )
 ), closed AS (
     UPDATE procrastinate_jobs AS claimed
-    SET status = ended.status,
+    SET status = CASE
+            WHEN ended.status = 'todo' AND EXISTS (
+                SELECT FROM procrastinate_jobs AS twin
+                WHERE twin.queueing_lock = claimed.queueing_lock AND twin.status = 'todo'
+            ) THEN 'failed'  -- the job that waits already does the work
+            ELSE ended.status
+        END,
         attempts = ended.attempt,
         abort_requested = false,
         worker_id = NULL,

@@ -74,6 +74,7 @@ def test_after_a_black_hole_a_worker_goes_on_with_its_own_locks(stage: Scene, pr
         SELECT 1 FROM pg_locks JOIN queue_worker.worker AS w ON true
          WHERE locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint
              = hashtextextended('queue_worker.alive.' || w.worker_id, 0) AND granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     """
     assert len(stage.rows(alive)) == 1
     stage.check_stops(worker)

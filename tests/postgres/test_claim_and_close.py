@@ -40,6 +40,12 @@ def worker_rows(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SELECT procrastinate_register_worker_v1()")
 
 
+WAITS = """
+    SELECT FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+
+
 def put(connection: psycopg.Connection[Any], **columns: Any) -> int:
     row = {"task_name": "known", "queue_name": "default", **columns}
     names = ", ".join(row)
@@ -251,6 +257,55 @@ async def test_a_returned_claim_is_not_charged(
     assert rows(connection, "SELECT count(*) FROM queue_worker.run") == [(0,)]
 
 
+async def test_a_retry_whose_twin_waits_leaves_the_work_to_it(
+    connection: Any, claim: Any, manager: RunManager, session: Session
+) -> None:
+    """A scheduled job with a retry policy fails while its next tick waits already."""
+    put(connection, queueing_lock="Q")
+    (one,) = await claim()
+    twin = put(connection, queueing_lock="Q")
+    failed = ended(one, Outcome.FAILED, retry_wait=0.0)
+    assert await manager.close_runs(session, worker_id=1, ended=[failed]) == []
+    assert rows(connection, "SELECT status FROM procrastinate_jobs ORDER BY id") == [
+        ("failed",),
+        ("todo",),
+    ]
+    assert rows(connection, "SELECT outcome, retry_at FROM queue_worker.run") == [("failed", None)]
+    assert [c.queue_job_id for c in await claim()] == [twin]
+
+
+async def test_a_returned_claim_whose_twin_waits_is_not_lost(
+    connection: Any, claim: Any, manager: RunManager, session: Session
+) -> None:
+    put(connection, queueing_lock="Q")
+    claims = await claim()
+    put(connection, queueing_lock="Q")
+    await manager.return_runs(session, worker_id=1, claims=claims, wait=0)
+    assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("todo",), ("todo",)]
+
+
+async def test_an_orphan_whose_twin_waits_is_given_back(
+    connection: Any, claim: Any, session: Session
+) -> None:
+    put(connection, queueing_lock="Q")
+    await claim()
+    put(connection, queueing_lock="Q")
+    assert await session.fetch("return_orphans", {"worker_id": 1, "known": []}) == [(1,)]
+    assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("todo",), ("todo",)]
+
+
+async def test_a_return_sent_twice_leaves_a_new_claim_alone(
+    connection: Any, claim: Any, manager: RunManager, session: Session
+) -> None:
+    """Its answer got lost, and meanwhile the same worker has claimed the job again."""
+    put(connection)
+    claims = await claim()
+    await manager.return_runs(session, worker_id=1, claims=claims, wait=0)
+    assert len(await claim()) == 1
+    await manager.return_runs(session, worker_id=1, claims=claims, wait=0)
+    assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("doing",)]
+
+
 async def test_mixed_priorities_on_one_lock_end_no_claim(
     connection: Any, database: str, manager: RunManager
 ) -> None:
@@ -265,7 +320,7 @@ async def test_mixed_priorities_on_one_lock_end_no_claim(
         claiming = asyncio.create_task(
             manager.claim_runs(session, worker_id=1, jobs=["known"], queues=None, free=5)
         )
-        await eventually_async(lambda: rows(connection, "SELECT FROM pg_locks WHERE NOT granted"))
+        await eventually_async(lambda: rows(connection, WAITS))
         await blocker.commit()
         assert await claiming == []
         await session.aclose()
