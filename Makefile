@@ -29,7 +29,7 @@ demo: $(VENV)/.project ## the whole pipeline on sample data, in an embedded Post
 	$(BIN)/queue-worker demo $(ARGS)
 
 test: $(VENV)/.project ## all tests: on an embedded Postgres 18, on TEST_POSTGRES=15, or on DATABASE_URL
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/.project ## the fault suite for as long as one likes, for example ARGS="--minutes 60"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
