@@ -80,6 +80,8 @@ class Runner:
         except LockHeld as held:
             if self._on_held == "return" and claim.due_at is None:
                 raise
+            if self._stopped is not None:
+                return _end(execution, *self._stopped)
             return _end(execution, Outcome.SKIPPED, Failure("LockHeld", str(held)))
         try:
             if self._stopped is not None:
@@ -89,6 +91,11 @@ class Runner:
             if claim.lock_key is not None:
                 await self._locks.release(claim.lock_key)
         return None if execution.is_given_up else ended
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether every run was cancelled: what is carried out from now on ends at once."""
+        return self._stopped is not None
 
     def cancel_all(self, outcome: Outcome, failure: Failure) -> None:
         """Cancel every run, also what waits for its lock key; they end with this outcome."""
@@ -104,11 +111,11 @@ class Runner:
                 execution.cancel(Outcome.LOST, failure, grace=0)
 
     async def _hold(self, lock_key: str) -> None:
-        while self._stopped is None:
+        while True:
             try:
                 await self._locks.hold(lock_key)
             except LockHeld:
-                if self._on_held != "wait":
+                if self._on_held != "wait" or self._stopped is not None:
                     raise
                 await asyncio.sleep(_HELD_WAIT)
             else:

@@ -57,9 +57,9 @@ async def run_inline(
     )
     await station.open([job.queue], 1)
     try:
-        claim = await _claim(station, job, batch, wait=wait)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, station.cancel_all, "the process was asked to stop")
+        claim = await _claim(station, job, batch, wait=wait)
         return await _carry_out(station, claim, closed)
     finally:
         await station.close("stopped")
@@ -88,6 +88,6 @@ async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait:
         try:
             return await station.claim_new(batch, job.name, job.lock_key)
         except LockHeld:
-            if not wait:
+            if not wait or station.is_stopped:
                 raise
         await asyncio.sleep(LOOK_INTERVAL * random.uniform(0.5, 1.0))

@@ -188,6 +188,11 @@ class Station:
         return len(self._open_claims)
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether everything was cancelled: what is started now ends at once."""
+        return self._runner.is_stopped
+
+    @property
     def has_given_up(self) -> bool:
         """Whether a run goes on although it is closed."""
         return bool(self._tasks)

@@ -131,3 +131,21 @@ def test_a_scheduled_run_whose_lock_is_held_is_skipped_and_names_the_holder(
     ).fetchone()
     assert (outcome, error_class) == ("skipped", "LockHeld")
     assert f"held by backend {connection.info.backend_pid} (test)" in message
+
+
+def test_an_inline_run_that_waits_for_its_lock_obeys_sigterm(
+    database: str, connection: Any, tmp_path: Path
+) -> None:
+    """The key is held in the third ring alone, so the run is claimed and waits."""
+    connection.execute("SELECT pg_advisory_lock(hashtextextended('queue_worker.lock.the-lock', 0))")
+    env = environment(database, TEST_NOTES=str(tmp_path / "notes"))
+    process = subprocess.Popen(
+        command("run", "locked", "--inline", "--wait"),
+        env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    doing = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+    eventually(lambda: connection.execute(doing).fetchone() == (1,))
+    process.terminate()
+    assert process.wait(10) == 1
+    assert connection.execute("SELECT outcome FROM queue_worker.run").fetchall() == [("cancelled",)]
+    assert connection.execute(doing).fetchone() == (0,)
