@@ -18,7 +18,9 @@ from queue_worker.errors import RunError
 from queue_worker.settings import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    slots=True, eq=False, kw_only=True
+)  # not frozen: a run would take twice the time to start
 class JobContext:
     """The run that a job function is called for.
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from queue_worker.database import connect_async, describe_target
 from queue_worker.errors import DatabaseUnreachable
-from queue_worker.statements import statement
+from queue_worker.statements import positional_statement
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
@@ -31,6 +31,18 @@ _PREPARATION = """
     SET tcp_keepalives_interval = 2;
     SET tcp_keepalives_count = 3
 """
+# For statements on tables that are empty now and hold millions later: each has indexes that fit it,
+# and with nothing else to choose from no statistics, however old, lead the planner astray. Planning
+# such a statement anew each time would take longer than running it.
+_PINNING = """
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET enable_material = off;
+    SET enable_sort = off
+"""
 _LATE = 0.1  # seconds; a timer that is later than this tells of the loop, not of the server
 
 
@@ -43,6 +55,7 @@ class Session:
         connect_timeout: seconds to wait for a connection.
         time_limit: seconds to wait for an answer; then the connection is ended.
         lock_timeout: seconds that a statement may wait for a lock; None for no such limit.
+        pinned: whether plans are made once, by indexes alone, and kept whatever the tables hold.
     """
 
     def __init__(
@@ -53,12 +66,14 @@ class Session:
         connect_timeout: float,
         time_limit: float = 30.0,
         lock_timeout: float | None = None,
+        pinned: bool = False,
     ) -> None:
         self._dsn = dsn
         self._name = name
         self._connect_timeout = connect_timeout
         self._time_limit = time_limit
         self._lock_timeout = lock_timeout
+        self._pinned = pinned
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
@@ -129,6 +144,8 @@ class Session:
 
     async def _prepare(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
         await connection.execute(_PREPARATION)
+        if self._pinned:
+            await connection.execute(_PINNING)
         if self._lock_timeout is not None:
             milliseconds = sql.Literal(round(self._lock_timeout * 1000))
             await connection.execute(sql.SQL("SET lock_timeout = {}").format(milliseconds))
@@ -169,7 +186,10 @@ async def execute(
 async def _fetch(
     connection: psycopg.AsyncConnection[tuple[Any, ...]], name: str, parameters: Mapping[str, Any]
 ) -> Rows:
-    cursor = await _unless_cancelled(connection, connection.execute(statement(name), parameters))
+    text, names = positional_statement(name)
+    cursor = psycopg.AsyncRawCursor(connection)
+    values = [parameters[name] for name in names]
+    await _unless_cancelled(connection, cursor.execute(text, values))
     return await cursor.fetchall() if cursor.description else []
 
 

@@ -135,6 +135,11 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_CLIENT_POOL_SIZE",
         description="How many connections a client that enqueues may hold.",
     )
+    event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
+        default="auto",
+        alias="QUEUE_WORKER_EVENT_LOOP",
+        description="The event loop of a worker; auto takes uvloop where it is installed.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
@@ -19,3 +20,19 @@ def sql_root() -> Path:
 def statement(name: str) -> LiteralString:
     """The text of `sql/queries/<name>.sql`: it ships with the code, so it is as good as literal."""
     return (sql_root() / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def positional_statement(name: str) -> tuple[LiteralString, tuple[str, ...]]:
+    """The same text with $1, $2, … for its parameters, and their names in that order.
+
+    The driver would look for placeholders in a long text again each time it is run.
+    """
+    names: dict[str, int] = {}
+
+    def number(placeholder: re.Match[str]) -> str:
+        found = placeholder["name"]
+        return "%" if found is None else f"${names.setdefault(found, len(names) + 1)}"
+
+    text = re.sub(r"%%|%\((?P<name>\w+)\)s", number, statement(name))
+    return text, tuple(names)

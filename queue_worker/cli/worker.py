@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from queue_worker.cli.invocation import Invocation, ready_database
 from queue_worker.observability.logs import configure_logs
 from queue_worker.registry import load_registry
+from queue_worker.worker import loop
 from queue_worker.worker.process import Worker
 
 
@@ -33,4 +33,4 @@ def worker(
     registry = load_registry(settings.app)
     with ready_database(settings):
         configure_logs(settings)
-    raise typer.Exit(asyncio.run(Worker(registry, settings).run()))
+    raise typer.Exit(loop.run(Worker(registry, settings).run(), settings))

@@ -10,14 +10,16 @@ from queue_worker.execution.failure import Failure
 from queue_worker.execution.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, eq=False)  # not frozen: a batch of claims would take twice the time
 class Claim:
     """A row of the queue that this process may run.
 
     Attributes:
-        claimed_at: when, by the database's clock.
-        received: `time.monotonic()` when the claim arrived here; never before `claimed_at`.
         arguments: the JSON text of the arguments.
+        claimed_at: when, by the database's clock.
+        restarts: how many of the earlier attempts were cut off and given back.
+        losses: how many of the earlier attempts ended `lost`.
+        received: `time.monotonic()` when the claim arrived here; never before `claimed_at`.
     """
 
     queue_job_id: int
@@ -29,8 +31,9 @@ class Claim:
     arguments: str
     due_at: datetime | None
     enqueued_at: datetime
-    enqueued_by: str
     claimed_at: datetime
+    restarts: int
+    losses: int
     received: float
 
     @property
@@ -57,7 +60,7 @@ class Claim:
         return self.claimed_at + timedelta(seconds=monotonic - self.received)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, eq=False)
 class EndedRun:
     """A run that is over, not yet written.
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-import structlog
-
 from queue_worker.arguments import load_arguments
 from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
@@ -20,11 +18,13 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.messages import CallRequest
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
+from queue_worker.observability.logs import current_run
 from queue_worker.observability.observer import RunObserver
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 
 OnHeld = Literal["return", "skip", "wait"]
+MOST_LOSSES = 3  # then even a restartable job is not run again; also in sql/functions/rescue_worker
 _HELD_WAIT = 0.2  # seconds between two tries for a lock key that is waited for
 
 
@@ -56,7 +56,7 @@ class Runner:
         self._observer = observer
         self._on_given_up = on_given_up
         self._on_held = on_held
-        self._executions: dict[str, Execution] = {}
+        self._executions: set[Execution] = set()
         self._stopped: tuple[Outcome, Failure] | None = None
 
     async def carry_out(self, claim: Claim) -> EndedRun | None:
@@ -100,12 +100,12 @@ class Runner:
     def cancel_all(self, outcome: Outcome, failure: Failure) -> None:
         """Cancel every run, also what waits for its lock key; they end with this outcome."""
         self._stopped = (outcome, failure)
-        for execution in list(self._executions.values()):
+        for execution in list(self._executions):
             execution.cancel(outcome, failure)
 
     def cancel_locked(self, failure: Failure, lock_key: str | None = None) -> None:
         """Cancel without grace the run that holds this lock key, or all that hold one: `lost`."""
-        for execution in list(self._executions.values()):
+        for execution in list(self._executions):
             held = execution.claim.lock_key
             if held is not None and lock_key in {held, None}:
                 execution.cancel(Outcome.LOST, failure, grace=0)
@@ -123,18 +123,18 @@ class Runner:
 
     async def _execute(self, job: JobDefinition[Any], execution: Execution) -> EndedRun:
         claim = execution.claim
-        self._executions[claim.run_id] = execution
+        self._executions.add(execution)
         error: BaseException | None = None
-        with structlog.contextvars.bound_contextvars(**claim.facts):
-            self._observer.started(claim.job, claim.facts)
-            execution.begin(job.timeout.total_seconds())
-            try:
-                await self._call(job, execution)
-            except BaseException as raised:  # noqa: BLE001  whatever a job raises is its outcome
-                error = raised
-            finally:
-                execution.end()
-                del self._executions[claim.run_id]
+        current_run.set(claim)  # for the rest of this task, which is all about it
+        self._observer.started(claim)
+        execution.begin(job.timeout.total_seconds())
+        try:
+            await self._call(job, execution)
+        except BaseException as raised:  # noqa: BLE001  whatever a job raises is its outcome
+            error = raised
+        finally:
+            execution.end()
+            self._executions.discard(execution)
         return _judge(job, execution, error)
 
     async def _call(self, job: JobDefinition[Any], execution: Execution) -> None:
@@ -166,6 +166,12 @@ def _judge(job: JobDefinition[Any], execution: Execution, error: BaseException |
     """What a run ends as; what it was cancelled for outweighs what it says of itself."""
     if execution.verdict is not None:
         outcome, failure = execution.verdict
+        if (
+            outcome is Outcome.LOST
+            and job.restartable
+            and execution.claim.losses + 1 >= MOST_LOSSES
+        ):
+            return _end(execution, outcome, _quarantined(failure))
         return _end(execution, outcome, failure, _wait_before_next(job, execution, outcome))
     if error is None:
         return _end(execution, Outcome.SUCCEEDED)
@@ -176,12 +182,18 @@ def _judge(job: JobDefinition[Any], execution: Execution, error: BaseException |
     return _end(execution, Outcome.FAILED, describe_failure(error), wait)
 
 
+def _quarantined(failure: Failure) -> Failure:
+    message = f"{failure.message}; not run again: it was lost {MOST_LOSSES} times"
+    return Failure("Quarantined", message, failure.traceback)
+
+
 def _wait_before_next(
     job: JobDefinition[Any], execution: Execution, outcome: Outcome
 ) -> float | None:
     """Seconds until the next attempt; None unless the job has declared one."""
     if outcome in {Outcome.FAILED, Outcome.TIMED_OUT}:
-        wait = job.retry.wait_after(execution.claim.attempt) if job.retry else None
+        charged = execution.claim.attempt - execution.claim.restarts
+        wait = job.retry.wait_after(charged) if job.retry else None
         return None if wait is None else wait.total_seconds()
     return 0.0 if job.restartable else None
 

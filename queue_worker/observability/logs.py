@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 import structlog
 
 from queue_worker.settings import Settings
 
 
+class Run(Protocol):
+    """The run that a line is about."""
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+
+current_run: ContextVar[Run | None] = ContextVar("current_run", default=None)
+
+
 def configure_logs(settings: Settings) -> None:
     """Send our lines and those of standard `logging` to standard error, in one form."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_current_run,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -42,6 +55,14 @@ def configure_logs(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(_level(settings))
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say it ourselves
+
+
+def _add_current_run(
+    _: object, __: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """What a job says carries the facts of its run; they are put together only for a line."""
+    run = current_run.get()
+    return line if run is None else {**run.facts, **line}
 
 
 def _level(settings: Settings) -> int:

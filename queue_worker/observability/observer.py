@@ -5,6 +5,7 @@ An observer stands outside the run. What goes wrong here is logged and changes n
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Protocol
 
 import structlog
@@ -14,11 +15,18 @@ from queue_worker.observability.metrics import JobMetrics
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("queue_worker.runs")
 
 
-class ObservedRun(Protocol):
-    """What an observer needs to know of a run that has ended."""
+class StartedRun(Protocol):
+    """What an observer needs to know of a run that starts."""
 
     @property
     def job(self) -> str: ...
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+
+class ObservedRun(StartedRun, Protocol):
+    """What an observer needs to know of a run that has ended."""
+
     @property
     def outcome(self) -> str: ...
     @property
@@ -27,8 +35,6 @@ class ObservedRun(Protocol):
     def duration_ms(self) -> float: ...
     @property
     def error_class(self) -> str | None: ...
-    @property
-    def facts(self) -> dict[str, Any]: ...
 
 
 class RunObserver:
@@ -37,13 +43,14 @@ class RunObserver:
     def __init__(self, metrics: JobMetrics) -> None:
         self._metrics = metrics
 
-    def started(self, job: str, facts: dict[str, Any]) -> None:
+    def started(self, run: StartedRun) -> None:
         """A run is about to call its function."""
         try:
-            self._metrics.record_job_start(job)
-            log.info("job.started", **facts)
+            self._metrics.record_job_start(run.job)
+            if log.is_enabled_for(logging.INFO):  # or else its facts are not even put together
+                log.info("job.started", **run.facts)
         except Exception:
-            log.exception("observer.failed", job=job)
+            log.exception("observer.failed", job=run.job)
 
     def ended(self, run: ObservedRun) -> None:
         """A run has ended and is recorded."""
@@ -51,7 +58,8 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            level = "error" if run.is_failure else "info"
-            getattr(log, level)(f"job.{run.outcome}", **run.facts)
+            level = logging.ERROR if run.is_failure else logging.INFO
+            if log.is_enabled_for(level):
+                log.log(level, f"job.{run.outcome}", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -11,11 +11,17 @@ from procrastinate.manager import JobManager
 
 from queue_worker.errors import LockHeld
 from queue_worker.execution.run import Claim, EndedRun
-from queue_worker.session import Session
+from queue_worker.session import Rows, Session
+
+_SPARE = 16  # rows beyond what is free: others may be quicker with some
+_WIDEST_WINDOW = 20_000
 
 
 class RunManager(JobManager):
     """Procrastinate's job manager, and beside it the claim and the close of our own worker."""
+
+    _taken_by_others = 0  # of the rows that the last claim would have taken
+    _after_lock = ""  # where the look at locks that others hide goes on
 
     async def claim_runs(
         self,
@@ -23,44 +29,57 @@ class RunManager(JobManager):
         *,
         worker_id: int,
         jobs: Sequence[str],
-        queues: Sequence[str] | None,
+        queues: Sequence[str],
         free: int,
-    ) -> list[Claim]:
+    ) -> tuple[list[Claim], bool]:
         """Claim up to `free` waiting jobs, in the order they are to start.
 
         Args:
-            session: where to run the statement.
+            session: where to run the statement; with pinned plans.
             worker_id: who claims.
             jobs: the names this worker knows; others stay for one that knows them.
-            queues: the queues it serves; None for all.
+            queues: the queues it serves.
             free: how many runs it can start at once.
+
+        Returns:
+            The claims, and whether a further look may find more at once.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        parameters = {
-            "worker_id": worker_id,
-            "jobs": list(jobs),
-            "queues": list(queues) if queues else None,
-            "free": free,
-            "queue_job_id": None,
-        }
+        parameters = {"worker_id": worker_id, "jobs": jobs, "queues": queues, "after_lock": None}
+        window = free + self._taken_by_others + _SPARE
         while True:
             try:
-                rows = await session.fetch("claim_runs", parameters)
+                rows = await session.fetch(
+                    "claim_runs", parameters | {"free": free, "window": window}
+                )
             except psycopg.errors.UniqueViolation:
                 continue  # another worker has just claimed for the same lock: look again
-            return _as_claims(rows)
+            met, hides_locks, last_lock = rows[0][:3]
+            claims = _as_claims([row[3:] for row in rows if row[3] is not None])
+            is_window_full = met == window
+            self._taken_by_others = min(met, free) - len(claims)
+            if parameters["after_lock"] is not None:
+                self._after_lock = last_lock or ""
+                return claims, last_lock is not None
+            if len(claims) == free:
+                return claims, True
+            if claims or not (is_window_full or hides_locks):
+                return claims, is_window_full or hides_locks
+            if is_window_full and window < _WIDEST_WINDOW:
+                window *= 4
+            else:
+                parameters["after_lock"] = self._after_lock
 
     async def enqueue_and_claim(
-        self, session: Session, *, worker_id: int, job: str, lock_key: str | None, batch: str
+        self, session: Session, *, worker_id: int, lock_key: str | None, batch: str
     ) -> Claim:
         """Put one job into the queue and claim it at once, unseen by other workers.
 
         Args:
             session: where to run the statements.
             worker_id: who claims.
-            job: its name.
             lock_key: its lock key.
             batch: the request, as `write_batch` writes it.
 
@@ -68,11 +87,12 @@ class RunManager(JobManager):
             LockHeld: its lock key is held; nothing was enqueued.
             DatabaseUnreachable: the database does not answer.
         """
-        parameters = {"worker_id": worker_id, "jobs": [job], "queues": None, "free": 1}
         try:
             async with session.transaction() as fetch:
                 ((_, queue_job_id, _),) = await fetch("enqueue_jobs", {"batch": batch})
-                rows = await fetch("claim_runs", parameters | {"queue_job_id": queue_job_id})
+                rows = await fetch(
+                    "claim_run", {"worker_id": worker_id, "queue_job_id": queue_job_id}
+                )
                 if not rows:
                     holder = await fetch("read_lock_holder", {"lock_key": lock_key})
                     raise LockHeld(str(lock_key), holder[0][0])
@@ -85,6 +105,11 @@ class RunManager(JobManager):
     ) -> list[EndedRun]:
         """Write what came of these runs: queue rows and ledger in one statement.
 
+        Args:
+            session: where to run the statement; with pinned plans.
+            worker_id: who has claimed them.
+            ended: how they ended.
+
         Returns:
             Those whose claim was gone: their queue rows were left alone, and unless somebody has
             recorded it before, the ledger now says `lost`.
@@ -93,8 +118,13 @@ class RunManager(JobManager):
             DatabaseUnreachable: the database does not answer; sending it again is safe.
         """
         rows = await session.fetch("close_runs", {"worker_id": worker_id, **_as_columns(ended)})
-        refused = {(queue_job_id, attempt) for queue_job_id, attempt in rows}
-        return [e for e in ended if (e.claim.queue_job_id, e.claim.attempt) in refused]
+        if not rows:
+            return []
+        refused = _chosen(ended, rows)
+        rows = await session.fetch(
+            "record_refused_runs", {"worker_id": worker_id, **_as_facts(refused)}
+        )
+        return _chosen(refused, rows)
 
     async def return_runs(
         self, session: Session, *, worker_id: int, claims: Sequence[Claim], wait: float
@@ -117,45 +147,53 @@ class RunManager(JobManager):
 
 def _as_claims(rows: Sequence[Sequence[Any]]) -> list[Claim]:
     received = time.monotonic()
-    claims = [_as_claim(row, received) for row in rows]
-    return sorted(claims, key=lambda claim: (-claim.priority, claim.queue_job_id))
+    claims = [Claim(*(*row, received)) for row in rows]
+    claims.sort(key=lambda claim: (-claim.priority, claim.queue_job_id))
+    return claims
 
 
-def _as_claim(row: Sequence[Any], received: float) -> Claim:
-    return Claim(
-        queue_job_id=row[0],
-        attempt=row[1],
-        job=row[2],
-        queue=row[3],
-        priority=row[4],
-        lock_key=row[5],
-        arguments=row[6],
-        due_at=row[7],
-        enqueued_at=row[8],
-        enqueued_by=row[9],
-        claimed_at=row[10],
-        received=received,
-    )
+def _chosen(ended: Sequence[EndedRun], rows: Rows) -> list[EndedRun]:
+    chosen = {(queue_job_id, attempt) for queue_job_id, attempt in rows}
+    return [e for e in ended if (e.claim.queue_job_id, e.claim.attempt) in chosen]
 
 
-def _as_columns(ended: Sequence[EndedRun]) -> dict[str, list[Any]]:
+def _as_columns(ended: Sequence[EndedRun]) -> dict[str, str | list[Any] | None]:
+    return {
+        "queue_job_id": _array([e.claim.queue_job_id for e in ended]),
+        "attempt": _array([e.claim.attempt for e in ended]),
+        "outcome": _array([e.outcome.value for e in ended]),
+        "status": _array(
+            ["todo" if e.retry_wait is not None else e.outcome.queue_status for e in ended]
+        ),
+        "started_after": _array([round((e.started - e.claim.received) * 1e6) for e in ended]),
+        "finished_after": _array([round((e.finished - e.claim.received) * 1e6) for e in ended]),
+        "error_class": _unless_empty([e.failure and e.failure.error_class for e in ended]),
+        "error_message": _unless_empty([e.failure and e.failure.message for e in ended]),
+        "traceback": _unless_empty([e.failure and e.failure.traceback for e in ended]),
+        "retry_wait": _unless_empty([e.retry_wait for e in ended]),
+    }
+
+
+def _array(values: Iterable[int | str]) -> str:
+    """An array as Postgres writes it, of values that need no quotes; psycopg takes much longer."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def _unless_empty(values: list[Any]) -> list[Any] | None:
+    return None if all(value is None for value in values) else values
+
+
+def _as_facts(ended: Sequence[EndedRun]) -> dict[str, list[Any]]:
     claims = [e.claim for e in ended]
-    failures = [e.failure for e in ended]
     return {
         "queue_job_id": [c.queue_job_id for c in claims],
         "attempt": [c.attempt for c in claims],
+        "outcome": [e.outcome.value for e in ended],
         "job": [c.job for c in claims],
         "queue": [c.queue for c in claims],
         "lock_key": [c.lock_key for c in claims],
         "due_at": [c.due_at for c in claims],
         "enqueued_at": [c.enqueued_at for c in claims],
-        "enqueued_by": [c.enqueued_by for c in claims],
         "started_at": [e.claim.moment(e.started) for e in ended],
         "finished_at": [e.claim.moment(e.finished) for e in ended],
-        "outcome": [e.outcome.value for e in ended],
-        "status": ["todo" if e.retry_wait is not None else e.outcome.queue_status for e in ended],
-        "error_class": [f.error_class if f else None for f in failures],
-        "error_message": [f.message if f else None for f in failures],
-        "traceback": [f.traceback if f else None for f in failures],
-        "retry_wait": [e.retry_wait for e in ended],
     }

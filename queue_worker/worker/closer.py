@@ -35,7 +35,7 @@ class Closer:
         manager: RunManager,
         session: Session,
         worker_id: int,
-        on_closed: Callable[[EndedRun], None],
+        on_closed: Callable[[Sequence[EndedRun]], None],
     ) -> None:
         self._manager = manager
         self._session = session
@@ -64,8 +64,7 @@ class Closer:
         except BLOCKED as error:
             await self._close_unblocked(batch, str(error).strip())
         else:
-            for ended in closed:
-                self._on_closed(ended)
+            self._on_closed(closed)
 
     async def _close_unblocked(self, batch: Sequence[EndedRun], problem: str) -> None:
         """Somebody has locked one of the rows: find out which, and come back to it later."""
@@ -81,6 +80,8 @@ class Closer:
             self._manager.close_runs, self._session, worker_id=self._worker_id, ended=batch
         )
         refused = await persist("closing runs", close, but_not=BLOCKED)
+        if not refused:
+            return list(batch)
         lost = {ended.claim.run_id for ended in refused}
         return [_as_lost(ended) if ended.claim.run_id in lost else ended for ended in batch]
 

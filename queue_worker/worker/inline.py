@@ -50,7 +50,7 @@ async def run_inline(
     station = Station(
         registry,
         settings,
-        on_closed=closed.set_result,
+        on_closed=lambda ended: closed.set_result(ended[0]),
         on_disowned=lambda: station.cancel_all("this process was declared dead"),
         kind="inline",
         on_held="wait" if wait else "skip",
@@ -86,7 +86,7 @@ async def _carry_out(station: Station, claim: Claim, closed: asyncio.Future[Ende
 async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait: bool) -> Claim:
     while True:
         try:
-            return await station.claim_new(batch, job.name, job.lock_key)
+            return await station.claim_new(batch, job.lock_key)
         except LockHeld:
             if not wait or station.is_stopped:
                 raise

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, Protocol
 
 import structlog
@@ -137,7 +137,7 @@ class Worker:
         closed.cancel()
         hurried.cancel()
 
-    def _on_closed(self, _: EndedRun) -> None:
+    def _on_closed(self, _: Sequence[EndedRun]) -> None:
         self._claimer.hint()
 
     def _on_disowned(self) -> None:

@@ -42,7 +42,7 @@ class Station:
     Args:
         registry: the jobs this process knows.
         settings: its settings.
-        on_closed: told of every run once its end is committed.
+        on_closed: told of runs once their ends are committed.
         on_disowned: told once if the database says that this process is not alive any more.
         on_given_up: told of every run that ignores its cancellation.
         kind: a worker, or a process for a single inline run.
@@ -54,7 +54,7 @@ class Station:
         registry: JobRegistry,
         settings: Settings,
         *,
-        on_closed: Callable[[EndedRun], None],
+        on_closed: Callable[[Sequence[EndedRun]], None],
         on_disowned: Callable[[], None],
         on_given_up: Callable[[EndedRun], None] = lambda _: None,
         kind: WorkerKind = "worker",
@@ -69,12 +69,12 @@ class Station:
         self._on_disowned = on_disowned
         self._on_given_up = on_given_up
         self._observer = RunObserver(self.metrics)
-        self._open_claims: dict[str, Claim] = {}
+        self._open_claims: dict[int, Claim] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
-        self._claims = self.session("claims")
-        self._closes = self.session("closes", lock_timeout=CLOSE_LOCK_TIMEOUT)
+        self._claims = self.session("claims", pinned=True)
+        self._closes = self.session("closes", lock_timeout=CLOSE_LOCK_TIMEOUT, pinned=True)
         self._locks = LockSession(
             self.session("locks", time_limit=timing.LOCK_ANSWER),
             watch_interval=timing.LOCK_WATCH,
@@ -110,26 +110,32 @@ class Station:
             on_disowned=functools.partial(call, self._disown),
         )
         self._heartbeat.start()
-        self._closer = Closer(self._manager, self._closes, self.worker_id, self._forget)
+        self._closer = Closer(self._manager, self._closes, self.worker_id, self._forget_all)
         self.loops = {
             asyncio.create_task(self._closer.run(), name="closer"),
             asyncio.create_task(self._locks.watch(), name="lock session"),
         }
 
     def session(
-        self, purpose: str, *, time_limit: float = timing.ANSWER, lock_timeout: float | None = None
+        self,
+        purpose: str,
+        *,
+        time_limit: float = timing.ANSWER,
+        lock_timeout: float | None = None,
+        pinned: bool = False,
     ) -> Session:
-        """A connection of this process's own, straight to the server."""
+        """A connection of this process's own, straight to the server; see Session."""
         return Session(
             self.settings.direct_dsn,
             name=f"queue_worker {purpose}",
             connect_timeout=self.settings.connect_timeout,
             time_limit=time_limit,
             lock_timeout=lock_timeout,
+            pinned=pinned,
         )
 
-    async def claim(self, queues: Sequence[str], free: int) -> int:
-        """Claim up to `free` runs and start them; returns how many.
+    async def claim(self, queues: Sequence[str], free: int) -> bool:
+        """Claim up to `free` runs and start them; says whether a further look may find more.
 
         Nothing is claimed while the heartbeat is silent: others may take over soon.
 
@@ -137,19 +143,27 @@ class Station:
             DatabaseUnreachable: the database does not answer; runs may have been claimed.
         """
         if self._heartbeat.is_silent:
-            return 0
-        claims = await self._manager.claim_runs(
+            return False
+        claims, may_find_more = await self._manager.claim_runs(
             self._claims,
             worker_id=self.worker_id,
             jobs=self.registry.names,
-            queues=queues or None,
+            queues=queues,
             free=free,
         )
         for claim in claims:
             self.start(claim)
-        return len(claims)
+        return may_find_more
 
-    async def claim_new(self, batch: str, job: str, lock_key: str | None) -> Claim:
+    async def list_queues(self) -> list[str]:
+        """The queues in which there is, or was, anything.
+
+        Raises:
+            DatabaseUnreachable: the database does not answer.
+        """
+        return [name for (name,) in await self._claims.fetch("list_queues", {})]
+
+    async def claim_new(self, batch: str, lock_key: str | None) -> Claim:
         """Enqueue one job and claim it, unseen by others.
 
         Raises:
@@ -157,7 +171,7 @@ class Station:
             DatabaseUnreachable: the database does not answer.
         """
         return await self._manager.enqueue_and_claim(
-            self._claims, worker_id=self.worker_id, job=job, lock_key=lock_key, batch=batch
+            self._claims, worker_id=self.worker_id, lock_key=lock_key, batch=batch
         )
 
     async def return_orphans(self) -> None:
@@ -166,9 +180,8 @@ class Station:
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        known = [claim.queue_job_id for claim in self._open_claims.values()]
         rows = await self._claims.fetch(
-            "return_orphans", {"worker_id": self.worker_id, "known": known}
+            "return_orphans", {"worker_id": self.worker_id, "known": list(self._open_claims)}
         )
         if rows:
             log.warning("jobs.returned", queue_job_ids=[queue_job_id for (queue_job_id,) in rows])
@@ -176,8 +189,8 @@ class Station:
     def start(self, claim: Claim) -> asyncio.Task[bool]:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""
         self._all_closed.clear()
-        self._open_claims[claim.run_id] = claim
-        task = asyncio.create_task(self._carry_out(claim), name=claim.run_id)
+        self._open_claims[claim.queue_job_id] = claim
+        task = asyncio.create_task(self._carry_out(claim))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -233,7 +246,9 @@ class Station:
     async def _say_goodbye(self, how: Literal["stopped", "failed"]) -> None:
         await self.return_orphans()
         if self._open_claims:  # the reaper of a sibling closes what this process could not
-            log.error("jobs.left_behind", run_ids=list(self._open_claims))
+            log.error(
+                "jobs.left_behind", run_ids=[claim.run_id for claim in self._open_claims.values()]
+            )
         else:
             await end_worker(self._claims, self.worker_id, how)
 
@@ -259,14 +274,15 @@ class Station:
         self._closer.close(ended)
         self._on_given_up(ended)
 
-    def _forget(self, ended: EndedRun) -> None:
-        self._observer.ended(ended)
-        self._leave(ended.claim)
-        self._on_closed(ended)
+    def _forget_all(self, closed: Sequence[EndedRun]) -> None:
+        for ended in closed:
+            self._observer.ended(ended)
+            self._leave(ended.claim)
+        self._on_closed(closed)
 
     def _leave(self, claim: Claim) -> None:
-        if self._open_claims.get(claim.run_id) is claim:
-            del self._open_claims[claim.run_id]
+        if self._open_claims.get(claim.queue_job_id) is claim:
+            del self._open_claims[claim.queue_job_id]
         if not self._open_claims:
             self._all_closed.set()
 

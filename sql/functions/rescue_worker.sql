@@ -43,9 +43,7 @@ BEGIN
          WHERE p.worker_id = dead_id AND p.status = 'doing'
          ORDER BY p.id
     LOOP
-        SELECT count(*) + 1 INTO losses
-          FROM queue_worker.run AS r
-         WHERE r.queue_job_id = held.id AND r.outcome = 'lost';
+        losses := held.queue_worker_losses + 1;
         decision := CASE WHEN NOT held.restartable THEN 'failed'
                          WHEN losses >= 3 THEN 'quarantined'
                          ELSE 'restarted' END;
@@ -56,6 +54,8 @@ BEGIN
                    attempts = p.attempts + 1,
                    abort_requested = false,
                    worker_id = NULL,
+                   queue_worker_losses = losses,
+                   queue_worker_restarts = p.queue_worker_restarts + (decision = 'restarted')::integer,
                    scheduled_at = CASE WHEN decision = 'restarted' THEN NULL
                                        ELSE p.scheduled_at END
              WHERE p.id = held.id;

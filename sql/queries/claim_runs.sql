@@ -1,49 +1,194 @@
 -- Procrastinate's rules, a batch at a time: highest priority first, then the oldest; not before
 -- its time; of one lock at most one at a time, and in that order. Two differences: a job that is
 -- not due yet does not hold back those behind it, and jobs that this worker doesn't know are left
--- for one that does. A job that is asked for by its id (an inline run) does not wait its turn.
-WITH candidate AS (
-    SELECT waiting.id
-    FROM procrastinate_jobs AS waiting
-    WHERE waiting.status = 'todo'
-        AND waiting.task_name = ANY (%(jobs)s::text[])
-        AND (%(queues)s::text[] IS NULL OR waiting.queue_name = ANY (%(queues)s::text[]))
-        AND (waiting.scheduled_at IS NULL OR waiting.scheduled_at <= now())
-        AND (%(queue_job_id)s::bigint IS NULL OR waiting.id = %(queue_job_id)s::bigint)
+-- for one that does.
+--
+-- However much waits, it looks at no more than a window of each kind: free of locks or not, due at
+-- once or later; the indexes queue_worker_jobs_* have just these orders. What was scheduled for
+-- later comes in the order in which it became due. Of what waits for a lock only the head counts:
+-- the locks are those met in the window and, asked for with after_lock, those that follow it by
+-- name, for a window that is full of others.
+WITH RECURSIVE later_group AS (  -- queues and priorities in which something waits for its time
+    SELECT q.queue_name, first.priority
+    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    CROSS JOIN LATERAL (
+        SELECT j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = q.queue_name
+        ORDER BY j.priority
+        LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT g.queue_name, next.priority
+    FROM later_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = g.queue_name AND j.priority > g.priority
+        ORDER BY j.priority
+        LIMIT 1
+    ) AS next
+), locked_later_group AS (
+    SELECT q.queue_name, first.priority
+    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    CROSS JOIN LATERAL (
+        SELECT j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = q.queue_name
+        ORDER BY j.priority
+        LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT g.queue_name, next.priority
+    FROM locked_later_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = g.queue_name AND j.priority > g.priority
+        ORDER BY j.priority
+        LIMIT 1
+    ) AS next
+), following_lock AS (
+    SELECT first.lock, 1 AS number
+    FROM (
+        SELECT j.lock
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.lock > %(after_lock)s::text
+        ORDER BY j.lock
+        LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT next.lock, f.number + 1
+    FROM following_lock AS f
+    CROSS JOIN LATERAL (
+        SELECT j.lock
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.lock > f.lock
+        ORDER BY j.lock
+        LIMIT 1
+    ) AS next
+    WHERE f.number < 200
+), ready AS (
+    SELECT j.id, j.priority
+    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    CROSS JOIN LATERAL (
+        SELECT j.id, j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            AND j.queue_name = q.queue_name AND j.task_name = ANY (%(jobs)s::text[])
+        ORDER BY j.priority DESC, j.id
+        LIMIT %(window)s::bigint
+    ) AS j
+), later AS (
+    SELECT j.id, j.priority
+    FROM later_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.id, j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = g.queue_name AND j.priority = g.priority
+            AND j.scheduled_at <= now() AND j.task_name = ANY (%(jobs)s::text[])
+        ORDER BY j.scheduled_at
+        LIMIT %(window)s::bigint
+    ) AS j
+), met_ready AS (
+    SELECT j.lock
+    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    CROSS JOIN LATERAL (
+        SELECT j.lock
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.queue_name = q.queue_name
+        ORDER BY j.priority DESC, j.id
+        LIMIT %(window)s::bigint
+    ) AS j
+), met_later AS (
+    SELECT j.lock
+    FROM locked_later_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.lock
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = g.queue_name AND j.priority = g.priority
+            AND j.scheduled_at <= now()
+        ORDER BY j.scheduled_at
+        LIMIT %(window)s::bigint
+    ) AS j
+), head AS (
+    SELECT first.id, first.priority
+    FROM (
+        SELECT lock FROM met_ready
+        UNION
+        SELECT lock FROM met_later
+        UNION
+        SELECT lock FROM following_lock
+    ) AS met
+    CROSS JOIN LATERAL (
+        SELECT waiting.id, waiting.priority, waiting.queue_name, waiting.task_name
+        FROM (
+            (
+                SELECT j.id, j.priority, j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at IS NULL
+                ORDER BY j.priority DESC, j.id
+                LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT j.id, j.priority, j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at <= now()
+                ORDER BY j.priority DESC, j.id
+                LIMIT 1
+            )
+        ) AS waiting
+        ORDER BY waiting.priority DESC, waiting.id
+        LIMIT 1
+    ) AS first
+    WHERE first.queue_name = ANY (%(queues)s::text[])
+        AND first.task_name = ANY (%(jobs)s::text[])
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs AS holder
-            WHERE holder.lock = waiting.lock AND holder.status = 'doing'
+            WHERE holder.lock = met.lock AND holder.status = 'doing'
         )
-        AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs AS earlier
-            WHERE %(queue_job_id)s::bigint IS NULL
-                AND earlier.lock = waiting.lock
-                AND earlier.status = 'todo'
-                AND (earlier.scheduled_at IS NULL OR earlier.scheduled_at <= now())
-                AND (
-                    earlier.priority > waiting.priority
-                    OR (earlier.priority = waiting.priority AND earlier.id < waiting.id)
-                )
-        )
-    ORDER BY waiting.priority DESC, waiting.id
-    LIMIT %(free)s::integer
-    FOR UPDATE OF waiting SKIP LOCKED
+), candidate AS MATERIALIZED (
+    SELECT c.id
+    FROM (SELECT * FROM ready UNION ALL SELECT * FROM later UNION ALL SELECT * FROM head) AS c
+    ORDER BY c.priority DESC, c.id
+    LIMIT %(window)s::bigint
+), taken AS MATERIALIZED (
+    SELECT j.id
+    FROM procrastinate_jobs AS j
+    WHERE j.id = ANY (ARRAY(SELECT id FROM candidate))
+        AND j.status <= 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+    ORDER BY j.priority DESC, j.id
+    LIMIT %(free)s::bigint
+    FOR UPDATE OF j SKIP LOCKED
+), moment AS MATERIALIZED (  -- after the locks are held: no run of them can end later than this
+    SELECT clock_timestamp() AS at, count(*) AS taken FROM taken
+), claimed AS (
+    UPDATE procrastinate_jobs AS j
+    SET status = 'doing',
+        worker_id = %(worker_id)s,
+        queue_worker_claimed_at = (SELECT at FROM moment)
+    WHERE j.id = ANY (ARRAY(SELECT id FROM taken))
+    RETURNING
+        j.id, j.attempts + 1 AS attempt, j.task_name, j.queue_name, j.priority, j.lock,
+        j.args::text AS args, j.queue_worker_due_at AS due_at,
+        coalesce(j.queue_worker_enqueued_at, j.queue_worker_claimed_at) AS enqueued_at,
+        j.queue_worker_claimed_at AS claimed_at, j.queue_worker_restarts, j.queue_worker_losses
 )
-UPDATE procrastinate_jobs AS claimed
-SET status = 'doing',
-    worker_id = %(worker_id)s,
-    queue_worker_claimed_at = clock_timestamp()
-FROM candidate
-WHERE claimed.id = candidate.id
-RETURNING
-    claimed.id,
-    claimed.attempts + 1,
-    claimed.task_name,
-    claimed.queue_name,
-    claimed.priority,
-    claimed.lock,
-    claimed.args::text,
-    claimed.queue_worker_due_at,
-    coalesce(claimed.queue_worker_enqueued_at, claimed.queue_worker_claimed_at),
-    coalesce(claimed.queue_worker_enqueued_by, 'unknown'),
-    claimed.queue_worker_claimed_at
+SELECT
+    (SELECT count(*) FROM candidate) AS met,
+    (SELECT count(*) FROM met_ready) >= %(window)s::bigint
+        OR (SELECT count(*) FROM met_later) >= %(window)s::bigint AS may_hide_locks,
+    (SELECT max(lock) FROM following_lock) AS last_lock,
+    claimed.*
+FROM (VALUES (1)) AS answer (n)
+LEFT JOIN claimed ON true

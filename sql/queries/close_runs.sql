@@ -1,35 +1,29 @@
 -- Queue rows and ledger in one statement. The fence: a row that is no longer this worker's, in
--- this attempt, is not touched; its run was lost, and the ledger says so. A statement that is sent
--- again because its answer got lost finds its own rows in the ledger and changes nothing.
+-- this attempt, is not touched, and returned: record_refused_runs says what came of it.
 WITH ended AS (
     SELECT *
     FROM unnest(
         %(queue_job_id)s::bigint[],
         %(attempt)s::integer[],
-        %(job)s::text[],
-        %(queue)s::text[],
-        %(lock_key)s::text[],
-        %(due_at)s::timestamptz[],
-        %(enqueued_at)s::timestamptz[],
-        %(enqueued_by)s::text[],
-        %(started_at)s::timestamptz[],
-        %(finished_at)s::timestamptz[],
         %(outcome)s::queue_worker.outcome[],
         %(status)s::procrastinate_job_status[],
+        %(started_after)s::bigint[],
+        %(finished_after)s::bigint[],
+        -- shorter than the others where nothing went wrong: the rest is null
         %(error_class)s::text[],
         %(error_message)s::text[],
         %(traceback)s::text[],
         %(retry_wait)s::double precision[]
     ) AS e (
-        queue_job_id, attempt, job, queue, lock_key, due_at, enqueued_at, enqueued_by,
-        started_at, finished_at, outcome, status, error_class, error_message, traceback, retry_wait
+        queue_job_id, attempt, outcome, status, started_after, finished_after,
+        error_class, error_message, traceback, retry_wait
     )
 ), closed AS (
-    UPDATE procrastinate_jobs AS claimed
+    UPDATE procrastinate_jobs AS j
     SET status = CASE
             WHEN ended.status = 'todo' AND EXISTS (
                 SELECT FROM procrastinate_jobs AS twin
-                WHERE twin.queueing_lock = claimed.queueing_lock AND twin.status = 'todo'
+                WHERE twin.queueing_lock = j.queueing_lock AND twin.status = 'todo'
             ) THEN 'failed'  -- the job that waits already does the work
             ELSE ended.status
         END,
@@ -38,54 +32,43 @@ WITH ended AS (
         worker_id = NULL,
         scheduled_at = CASE
             WHEN ended.status = 'todo' THEN clock_timestamp() + make_interval(secs => ended.retry_wait)
-            ELSE claimed.scheduled_at
-        END
+            ELSE j.scheduled_at
+        END,
+        queue_worker_restarts = j.queue_worker_restarts
+            + (ended.status = 'todo' AND ended.outcome IN ('lost', 'cancelled'))::integer,
+        queue_worker_losses = j.queue_worker_losses + (ended.outcome = 'lost')::integer
     FROM ended
-    WHERE claimed.id = ended.queue_job_id
-        AND claimed.status = 'doing'
-        AND claimed.worker_id = %(worker_id)s
-        AND claimed.attempts = ended.attempt - 1
-    RETURNING claimed.id, claimed.status, claimed.scheduled_at
+    WHERE j.id = ended.queue_job_id
+        -- said so that no index but that of the key fits, whatever the statistics
+        AND j.status BETWEEN 'doing' AND 'doing'
+        AND j.worker_id IS NOT DISTINCT FROM %(worker_id)s
+        AND j.attempts = ended.attempt - 1
+    RETURNING
+        j.id, j.task_name, j.queue_name, j.lock, j.status, j.scheduled_at, j.queue_worker_due_at,
+        j.queue_worker_enqueued_at, j.queue_worker_enqueued_by, j.queue_worker_claimed_at,
+        ended.attempt, ended.outcome, ended.started_after, ended.finished_after,
+        ended.error_class, ended.error_message, ended.traceback
 ), written AS (
     INSERT INTO queue_worker.run (
-        queue_job_id, attempt, job, queue, lock_key, due_at, enqueued_at, enqueued_by, worker_id,
-        started_at, finished_at, outcome, error_class, error_message, traceback, retry_at
+        queue_job_id, attempt, job, outcome, queue, lock_key, due_at, enqueued_at, enqueued_by, worker_id,
+        started_at, finished_at, error_class, error_message, traceback, retry_at
     )
     SELECT
-        ended.queue_job_id, ended.attempt, ended.job, ended.queue, ended.lock_key, ended.due_at,
-        ended.enqueued_at, ended.enqueued_by, %(worker_id)s,
-        least(ended.started_at, ended.finished_at, clock_timestamp()),
-        least(ended.finished_at, clock_timestamp()),
-        CASE WHEN closed.id IS NULL THEN 'lost' ELSE ended.outcome END,
-        CASE WHEN closed.id IS NULL THEN 'ClaimLost' ELSE ended.error_class END,
-        CASE WHEN closed.id IS NULL
-            THEN 'ended ' || ended.outcome || ', but its claim was gone: nothing it reported was kept'
-            ELSE ended.error_message
-        END,
-        CASE WHEN closed.id IS NULL THEN NULL ELSE ended.traceback END,
-        CASE WHEN closed.status = 'todo' THEN closed.scheduled_at END
-    FROM ended
-    LEFT JOIN closed ON closed.id = ended.queue_job_id
+        id, attempt, task_name, outcome, queue_name, lock, queue_worker_due_at,
+        coalesce(queue_worker_enqueued_at, queue_worker_claimed_at),
+        coalesce(queue_worker_enqueued_by, 'unknown'),
+        %(worker_id)s,
+        least(
+            queue_worker_claimed_at + started_after * interval '1 microsecond', clock_timestamp()
+        ),
+        least(
+            queue_worker_claimed_at + finished_after * interval '1 microsecond', clock_timestamp()
+        ),
+        error_class, error_message, traceback,
+        CASE WHEN status = 'todo' THEN scheduled_at END
+    FROM closed
     ON CONFLICT (queue_job_id, attempt) DO NOTHING
-), refused AS (
-    SELECT ended.queue_job_id, ended.attempt, ended.outcome
-    FROM ended
-    LEFT JOIN closed ON closed.id = ended.queue_job_id
-    WHERE closed.id IS NULL
-        AND NOT EXISTS (
-            SELECT FROM queue_worker.run AS before
-            WHERE before.queue_job_id = ended.queue_job_id
-                AND before.attempt = ended.attempt
-                AND before.worker_id = %(worker_id)s
-                AND before.outcome = ended.outcome
-        )
-), audited AS (
-    INSERT INTO queue_worker.audit_log (actor, action, subject, reason)
-    SELECT
-        'worker:' || %(worker_id)s::bigint, 'close.refused',
-        'run:' || refused.queue_job_id || '.' || refused.attempt,
-        'it ended ' || refused.outcome || ', but its claim was gone'
-    FROM refused
 )
-SELECT queue_job_id, attempt
-FROM refused
+SELECT queue_job_id, attempt FROM ended
+EXCEPT
+SELECT id, attempt FROM closed

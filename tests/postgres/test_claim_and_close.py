@@ -29,7 +29,7 @@ def manager(database: str) -> RunManager:
 
 @pytest.fixture
 async def session(database: str) -> AsyncIterator[Session]:
-    session = Session(database, name="test", connect_timeout=5)
+    session = Session(database, name="test", connect_timeout=5, pinned=True)
     yield session
     await session.aclose()
 
@@ -62,9 +62,11 @@ def claim(manager: RunManager, session: Session) -> Any:
     async def claim(
         free: int = 10, worker_id: int = 1, queues: list[str] | None = None
     ) -> list[Claim]:
-        return await manager.claim_runs(
+        queues = queues or [name for (name,) in await session.fetch("list_queues", {})]
+        claims, _ = await manager.claim_runs(
             session, worker_id=worker_id, jobs=["known"], queues=queues, free=free
         )
+        return claims
 
     return claim
 
@@ -318,11 +320,11 @@ async def test_mixed_priorities_on_one_lock_end_no_claim(
         put(connection, lock="L", priority=9)
         session = Session(database, name="test", connect_timeout=5)
         claiming = asyncio.create_task(
-            manager.claim_runs(session, worker_id=1, jobs=["known"], queues=None, free=5)
+            manager.claim_runs(session, worker_id=1, jobs=["known"], queues=["default"], free=5)
         )
         await eventually_async(lambda: rows(connection, WAITS))
         await blocker.commit()
-        assert await claiming == []
+        assert await claiming == ([], False)
         await session.aclose()
 
 

@@ -33,7 +33,7 @@ def value(metrics: JobMetrics, name: str, **labels: str) -> float | None:
 def test_a_run_is_counted_by_outcome_and_timed() -> None:
     metrics = JobMetrics()
     observer = RunObserver(metrics)
-    observer.started("reports", {"job": "reports"})
+    observer.started(Ended("succeeded"))
     observer.ended(Ended("succeeded"))
     observer.ended(Ended("failed", "ValueError"))
     observer.ended(Ended("skipped", "LockHeld"))
@@ -69,6 +69,6 @@ def test_what_goes_wrong_in_an_observer_is_logged_and_changes_nothing(
     monkeypatch.setattr(metrics, "record_job_start", breaks)
     observer = RunObserver(metrics)
     with capture_logs() as logs:
-        observer.started("reports", {"job": "reports"})
+        observer.started(Ended(outcome))
         observer.ended(Ended(outcome))
     assert [line["event"] for line in logs] == ["observer.failed", "observer.failed"]
