@@ -93,6 +93,24 @@ async def stubborn(ctx: JobContext) -> None:
         note("alive", ctx.lock_key, ctx.run_id, os.getpid())
 
 
+@registry.job("cleans_up", timeout=timedelta(seconds=3), lock="shared")
+async def cleans_up(ctx: JobContext) -> None:
+    with noted(ctx):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            note("cleaning", ctx.run_id)
+            await asyncio.sleep(60)
+
+
+@registry.job("plain_cleans_up", timeout=timedelta(seconds=3), lock="shared")
+def plain_cleans_up(ctx: JobContext) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: note("cleaning", ctx.run_id))
+    note("start", ctx.lock_key or "-", ctx.run_id, os.getpid())
+    while True:
+        time.sleep(60)
+
+
 @registry.job("blocks_loop", args=Work, timeout=MINUTE, lock="blocking")
 async def blocks_loop(ctx: JobContext, args: Work) -> None:
     with noted(ctx):
