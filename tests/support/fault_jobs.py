@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -129,6 +130,14 @@ def plain_for_ever(ctx: JobContext) -> None:
     note("start", "-", ctx.run_id, os.getpid())
     while True:
         time.sleep(60)
+
+
+@registry.job("plain_starts_another", timeout=MINUTE, lock="shared")
+def plain_starts_another(ctx: JobContext) -> None:
+    other = subprocess.Popen(["sleep", "60"], stderr=subprocess.DEVNULL)
+    note("other", other.pid)
+    note("start", ctx.lock_key or "-", ctx.run_id, os.getpid())
+    other.wait()
 
 
 class Array:
