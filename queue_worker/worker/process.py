@@ -103,7 +103,7 @@ class Worker:
         loops: list[_Loop] = [
             self._claimer,
             Listener(self._settings, self._settings.queues, self._claimer.hint),
-            Scheduler(self._registry, ticks, worker_id),
+            Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
             Reaper(reaping, worker_id, self._claimer.hint),
         ]
         return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}

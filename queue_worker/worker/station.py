@@ -220,7 +220,7 @@ class Station:
         await self._close_sessions()
 
     async def _register(self, queues: Sequence[str], concurrency: int) -> None:
-        await publish_jobs(self._claims, self.registry)
+        self.scheduled_since = await publish_jobs(self._claims, self.registry)
         self.worker_id = await register_worker(
             self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )
