@@ -56,6 +56,10 @@ class ChildProcesses:
         else:
             self._keep(child)
 
+    def kill_all(self) -> None:
+        """Kill every child and what it has started, at once and from any thread."""
+        self._keeper.kill_all()
+
     async def close(self) -> None:
         """End the idle children."""
         idle, self._idle = self._idle, []

@@ -40,6 +40,10 @@ class Keeper:
         self._groups.discard(group)
         self._say(-group)
 
+    def kill_all(self) -> None:
+        """Kill every group that is in use, at once and from any thread."""
+        _kill(set(self._groups))
+
     def close(self) -> None:
         """End the process, and with it every group that is still in use."""
         process, self._process = self._process, None
@@ -92,6 +96,10 @@ def _keep(worker_pid: int) -> None:
         *lines, unread = (unread + said).split(b"\n")
         for change in map(int, lines):
             groups.add(change) if change > 0 else groups.discard(-change)
+    _kill(groups)
+
+
+def _kill(groups: set[int]) -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -116,6 +117,21 @@ def plain_cleans_up(ctx: JobContext) -> None:
 async def blocks_loop(ctx: JobContext, args: Work) -> None:
     with noted(ctx):
         time.sleep(args.seconds)  # noqa: ASYNC251  the fault itself
+
+
+@registry.job("blocks_for_ever", timeout=timedelta(seconds=1), lock="blocking")
+async def blocks_for_ever(ctx: JobContext) -> None:
+    with noted(ctx):
+        time.sleep(600)  # noqa: ASYNC251  the fault itself
+
+
+@registry.job("hangs_in_c", timeout=MINUTE, lock="blocking")
+async def hangs_in_c(ctx: JobContext) -> None:
+    """Waits for a lock that it holds itself, where no Python signal handler is ever called."""
+    with noted(ctx):
+        lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+        library.pthread_mutex_lock(lock)
+        library.pthread_mutex_lock(lock)
 
 
 @registry.job("holds_gil", timeout=MINUTE, lock="blocking")
