@@ -1,7 +1,7 @@
 """Child processes for plain `def` jobs: a thread cannot be killed, a process can.
 
 Each child carries out one run at a time and is kept for the next one. It leads a process group of
-its own, so that what a job has started ends with it.
+its own, so that what a job has started ends with it; the keeper ends it with the worker.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from queue_worker.errors import ChildDied, JobFunctionError
+from queue_worker.execution.keeper import Keeper
 from queue_worker.execution.messages import CallRequest, read_answer, receive, send
 from queue_worker.settings import Settings
 
@@ -27,6 +28,7 @@ class ChildProcesses:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._keeper = Keeper()
         self._idle: list[_Child] = []
 
     async def call(self, request: CallRequest, grace: Callable[[], float]) -> None:
@@ -40,7 +42,7 @@ class ChildProcesses:
             JobFunctionError: the function raised.
             ChildDied: the child ended before it answered.
         """
-        child = self._take_idle() or await _start_child(self._settings)
+        child = self._take_idle() or await _start_child(self._settings, self._keeper)
         try:
             await child.call(request)
         except JobFunctionError:
@@ -54,11 +56,16 @@ class ChildProcesses:
         else:
             self._keep(child)
 
+    def kill_all(self) -> None:
+        """Kill every child and what it has started, at once and from any thread."""
+        self._keeper.kill_all()
+
     async def close(self) -> None:
         """End the idle children."""
         idle, self._idle = self._idle, []
         for child in idle:
             await child.kill(0)
+        self._keeper.close()
 
     def _take_idle(self) -> _Child | None:
         """An idle child that still lives: one that died while it waited is no run's fault."""
@@ -84,10 +91,13 @@ class _Child:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        keeper: Keeper,
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._keeper = keeper
+        keeper.watch(process.pid)
 
     @property
     def is_alive(self) -> bool:
@@ -111,13 +121,13 @@ class _Child:
         except TimeoutError:
             pass
         finally:
-            self._signal(signal.SIGKILL)
+            self.dismiss()
             await self._process.wait()
-            self._writer.close()
 
     def dismiss(self) -> None:
         """End what is left of its process group: it carries out nothing."""
         self._signal(signal.SIGKILL)
+        self._keeper.forget(self._process.pid)
         self._writer.close()
 
     def _signal(self, number: int) -> None:
@@ -125,7 +135,7 @@ class _Child:
             os.killpg(self._process.pid, number)
 
 
-async def _start_child(settings: Settings) -> _Child:
+async def _start_child(settings: Settings, keeper: Keeper) -> _Child:
     ours, theirs = socket.socketpair()
     try:
         with theirs:
@@ -144,7 +154,7 @@ async def _start_child(settings: Settings) -> _Child:
     except BaseException:
         ours.close()  # a child that has started reads its end, and ends too
         raise
-    return _Child(process, reader, writer)
+    return _Child(process, reader, writer, keeper)
 
 
 def _environment(settings: Settings) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from queue_worker.execution.failure import Failure
 from queue_worker.execution.outcome import Outcome
@@ -21,7 +23,7 @@ class Execution:
         claim: what is carried out.
         started: `time.monotonic()` when its function was about to be called.
         verdict: what it ends as once it was cancelled; None until then.
-        grace: seconds that the job gets to clean up after its cancellation.
+        grace: seconds that the job gets to clean up after its last cancellation.
         is_given_up: whether it has ignored its cancellation, and was closed without its consent.
     """
 
@@ -36,6 +38,8 @@ class Execution:
         self._on_given_up = on_given_up
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
+        self._cancellations = 0
+        self._over_at = math.inf  # by the loop's clock: when the grace of its cancellation ends
 
     def begin(self, timeout: float) -> None:
         """Start the deadline: the run is cancelled when it has lasted `timeout` seconds."""
@@ -43,21 +47,35 @@ class Execution:
         self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, timeout)
 
     def cancel(self, outcome: Outcome, failure: Failure, *, grace: float | None = None) -> None:
-        """Cancel it: it ends with this outcome, whatever it does from now on."""
-        if self.verdict is not None or self._task is None:
+        """Cancel it: it ends with this outcome, whatever it does from now on.
+
+        Cancelled again, it keeps its first outcome, unless it is lost: then others may hold its
+        lock key. And it gets no more time than it had left; less, and its clean-up is cancelled.
+        """
+        if self._task is None or self.is_given_up:
             return
-        self.verdict = (outcome, failure)
-        self.grace = self.grace if grace is None else grace
-        self._stop_timer()
-        patience = self.grace + _LAST_PATIENCE
-        self._timer = asyncio.get_running_loop().call_later(patience, self._give_up)
-        self._task.cancel()
+        if self.verdict is None or (outcome is Outcome.LOST and self.verdict[0] is not outcome):
+            self.verdict = (outcome, failure)
+        self._hurry(self._task, self.grace if grace is None else grace)
 
     def end(self) -> None:
         """Its function has returned or raised."""
         self._stop_timer()
-        if self.verdict is not None and self._task is not None:
-            self._task.uncancel()
+        for _ in range(self._cancellations):
+            if self._task is not None:
+                self._task.uncancel()
+
+    def _hurry(self, task: asyncio.Task[Any], grace: float) -> None:
+        """Cancel its task, unless it has to be over before this grace ends anyway."""
+        loop = asyncio.get_running_loop()
+        over_at = loop.time() + grace
+        if over_at >= self._over_at:
+            return
+        self.grace, self._over_at = grace, over_at
+        self._stop_timer()
+        self._timer = loop.call_at(over_at + _LAST_PATIENCE, self._give_up)
+        self._cancellations += 1
+        task.cancel()
 
     def _expire(self, timeout: float) -> None:
         failure = Failure("DeadlineExpired", f"the run took longer than its {timeout:g} seconds")

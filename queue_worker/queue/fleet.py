@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -47,15 +48,19 @@ async def end_worker(session: Session, worker_id: int, how: Literal["stopped", "
     await session.fetch("end_worker", {"worker_id": worker_id, "how": how})
 
 
-async def publish_jobs(session: Session, registry: JobRegistry) -> None:
-    """Make the jobs of this registry known to the fleet and to psql."""
-    await session.fetch(
+async def publish_jobs(session: Session, registry: JobRegistry) -> dict[str, datetime]:
+    """Make the jobs of this registry known to the fleet and to psql.
+
+    Returns for each of them since when it has had its schedule, by the database's clock.
+    """
+    rows = await session.fetch(
         "publish_jobs",
         {
             "jobs": Jsonb([_describe(job) for job in registry]),
             "registry_digest": registry.digest,
         },
     )
+    return dict(rows)
 
 
 def _describe(job: JobDefinition[Any]) -> dict[str, Any]:

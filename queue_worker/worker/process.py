@@ -21,7 +21,7 @@ from queue_worker.worker.listener import Listener
 from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.station import Station
-from queue_worker.worker.watchdog import Watchdog
+from queue_worker.worker.watchdog import Watchdog, within_last_words
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -44,7 +44,8 @@ class Worker:
     """Serves queues until it is asked to stop, or can't go on.
 
     The first SIGTERM or SIGINT drains: nothing more is claimed and what runs may end. A second
-    one, or the drain timeout, cancels what still runs.
+    one, or the drain timeout, cancels what still runs. Where a job has blocked the event loop for
+    good, the watchdog ends the process.
     """
 
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
@@ -72,15 +73,17 @@ class Worker:
         require_direct_connection(self._settings)
         await self._station.open(self._settings.queues, self._settings.concurrency)
         log.info("worker.started", **self._facts())
-        watchdog = Watchdog()
+        watchdog = Watchdog(
+            self._settings, deadline=self._station.deadline, give_up=self._end_blocked
+        )
         watchdog.start()
-        with self._signals():
+        with self._signals(watchdog):
             loops = self._start_loops()
             await self._wait_for_end(loops | self._station.loops)
             await self._end_loops(loops)
             await self._drain()
-        watchdog.stop()
         await self._station.close("failed" if self._failure else "stopped")
+        watchdog.stop()
         if self._failure:
             log.error("worker.failed", reason=self._failure, worker_id=self._station.worker_id)
         else:
@@ -103,7 +106,7 @@ class Worker:
         loops: list[_Loop] = [
             self._claimer,
             Listener(self._settings, self._settings.queues, self._claimer.hint),
-            Scheduler(self._registry, ticks, worker_id),
+            Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
             Reaper(reaping, worker_id, self._claimer.hint),
         ]
         return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}
@@ -151,15 +154,25 @@ class Worker:
     def _fail(self, reason: str) -> None:
         self._failure = self._failure or reason
 
+    def _end_blocked(self, stack: str) -> None:
+        """End the process from a thread, as its loop never will; a sibling closes its runs."""
+        self._station.kill_children()  # nothing may go on under a lock key
+        reason = "the event loop is blocked for good"
+        facts = {"reason": reason, "worker_id": self._station.worker_id, "stack": stack}
+        within_last_words(lambda: log.error("worker.failed", **facts))
+        exit_now(EXIT_FAILED)
+
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self, watchdog: Watchdog) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
         for number in numbers:
             loop.add_signal_handler(number, self.stop)
+        watchdog.tap_signals()
         try:
             yield
         finally:
+            watchdog.untap_signals()
             for number in numbers:
                 loop.remove_signal_handler(number)
 
@@ -175,5 +188,5 @@ class Worker:
 
 def exit_now(code: int) -> NoReturn:
     """End the process although a job that ignores its cancellation would keep the loop going."""
-    logging.shutdown()
+    within_last_words(logging.shutdown)
     os._exit(code)

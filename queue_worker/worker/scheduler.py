@@ -6,6 +6,7 @@ The database's clock decides what is due, and its ledger of ticks decides who fi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,14 +23,30 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 IN_TIME = timedelta(seconds=60)  # a tick that is found later than this has been missed
 LONGEST_SLEEP = 30.0  # seconds; how long a clock that was set may go unnoticed
-MOST_TICKS = 10_000  # of one job and one outage that are recorded one by one
+MOST_TICKS = 10_000  # of one job and one outage that are recorded one by one; one row for the rest
 
 
 class Scheduler:
-    """Makes scheduled jobs run when they are due."""
+    """Makes scheduled jobs run when they are due.
 
-    def __init__(self, registry: JobRegistry, session: Session, worker_id: int) -> None:
+    Args:
+        registry: the jobs of this process.
+        since: from when on the ticks of each job count: when its schedule was first published. As
+            of the start of this process, so that it finishes what it has begun although a newer
+            version has published another schedule meanwhile.
+        session: a connection for nothing else.
+        worker_id: who decides.
+    """
+
+    def __init__(
+        self,
+        registry: JobRegistry,
+        since: Mapping[str, datetime],
+        session: Session,
+        worker_id: int,
+    ) -> None:
         self._jobs = {job.name: job for job in registry if job.is_scheduled}
+        self._since = since
         self._session = session
         self._worker_id = worker_id
 
@@ -43,17 +60,21 @@ class Scheduler:
         """Decide every tick that is due; returns the seconds until the next one."""
         rows = await self._session.fetch("read_ticks", {"jobs": list(self._jobs)})
         wait = LONGEST_SLEEP
-        for name, now, decided_until in rows:
-            job = self._jobs[name]
-            due = last_ticks(job.schedule, decided_until, now, MOST_TICKS)
+        for name, now, newest in rows:
+            job, after = self._jobs[name], self._since[name]
+            if newest is not None:
+                after = max(after, newest)
+            due = last_ticks(job.schedule, after, now, MOST_TICKS + 1)
             if due:
-                await self._decide(job, due, now)
+                await self._decide(job, due, now, after)
             upcoming = None if isinstance(job.schedule, Manual) else job.schedule.following(now)
             if upcoming is not None:
                 wait = min(wait, (upcoming - now).total_seconds())
         return wait
 
-    async def _decide(self, job: JobDefinition[Any], due: list[datetime], now: datetime) -> None:
+    async def _decide(
+        self, job: JobDefinition[Any], due: list[datetime], now: datetime, after: datetime
+    ) -> None:
         runs = ticks_to_run(due, now, job.catch_up)
         description = {
             "job": job.name,
@@ -68,6 +89,7 @@ class Scheduler:
                 "run_for": runs,
                 "missed": due[: len(due) - len(runs)],
                 "worker_id": self._worker_id,
+                "missed_since": after if len(due) > MOST_TICKS else None,
             },
         )
         for due_at, state in rows:

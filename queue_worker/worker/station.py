@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -210,6 +211,23 @@ class Station:
         """Whether a run goes on although it is closed."""
         return bool(self._tasks)
 
+    def deadline(self, run_id: str) -> float:
+        """When this run must be over, by `time.monotonic()`; may be asked from any thread.
+
+        Where no such run is open: when every run on the event loop must be.
+        """
+        claims = list(self._open_claims.values())
+        asked = [claim for claim in claims if claim.run_id == run_id]
+        jobs = ((claim, self.registry.get(claim.job)) for claim in asked or claims)
+        return max(
+            (claim.received + job.timeout.total_seconds() for claim, job in jobs if job.is_async),
+            default=-math.inf,
+        )
+
+    def kill_children(self) -> None:
+        """Kill the child processes and what they have started; may be called from any thread."""
+        self._children.kill_all()
+
     async def wait_until_closed(self) -> None:
         """Return when every run that was started is closed."""
         await self._all_closed.wait()
@@ -233,7 +251,7 @@ class Station:
         await self._close_sessions()
 
     async def _register(self, queues: Sequence[str], concurrency: int) -> None:
-        await publish_jobs(self._claims, self.registry)
+        self.scheduled_since = await publish_jobs(self._claims, self.registry)
         self.worker_id = await register_worker(
             self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )

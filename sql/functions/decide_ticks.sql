@@ -1,11 +1,16 @@
 -- What a schedule made due since the last time, decided once: the ledger of ticks says who comes
 -- too late. The queueing lock, the name of the job, keeps a run from waiting behind another one; a
 -- tick that is caught up has a queueing lock of its own, as several of them may wait.
+--
+-- Workers of older versions call it without missed_since.
+DROP FUNCTION IF EXISTS queue_worker.decide_ticks(jsonb, timestamptz[], timestamptz[], bigint);
+
 CREATE OR REPLACE FUNCTION queue_worker.decide_ticks(
     job jsonb,
     run_for timestamptz[],
     missed timestamptz[],
-    worker_id bigint
+    worker_id bigint,
+    missed_since timestamptz DEFAULT NULL
 ) RETURNS TABLE (due_at timestamptz, state text)
     LANGUAGE plpgsql
     SET search_path FROM CURRENT
@@ -22,8 +27,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('queue_worker.tick.' || job_name, 0));
     SELECT max(t.due_at) INTO newest FROM queue_worker.tick AS t WHERE t.job = job_name;
 
-    INSERT INTO queue_worker.tick (job, due_at, state, reason, decided_by)
-    SELECT job_name, m, 'missed', 'no worker was there in time', decide_ticks.worker_id
+    INSERT INTO queue_worker.tick (job, due_at, state, reason, decided_by, missed_since)
+    SELECT job_name, m, 'missed', 'no worker was there in time', decide_ticks.worker_id,
+           CASE WHEN m = decide_ticks.missed[1] AND decide_ticks.missed_since IS NOT NULL
+                THEN greatest(decide_ticks.missed_since, newest) END
       FROM unnest(decide_ticks.missed) AS m
      WHERE newest IS NULL OR m > newest;
 
@@ -55,5 +62,5 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION queue_worker.decide_ticks(jsonb, timestamptz[], timestamptz[], bigint) IS
-    'Decide the ticks of one job that are due: enqueue it for some, record the others as missed. Ticks not newer than the newest one decided are left alone, so that a late or confused worker fires nothing twice. Returns those it has decided to run, and what came of each.';
+COMMENT ON FUNCTION queue_worker.decide_ticks(jsonb, timestamptz[], timestamptz[], bigint, timestamptz) IS
+    'Decide the ticks of one job that are due: enqueue it for some, record the others as missed; the first of those stands for all since missed_since, if that is given. Ticks not newer than the newest one decided are left alone, so that a late or confused worker fires nothing twice. Returns those it has decided to run, and what came of each.';

@@ -14,6 +14,8 @@ ORDER BY j.name
 ON CONFLICT (name) DO UPDATE
 SET description = excluded.description,
     schedule = excluded.schedule,
+    schedule_since = CASE WHEN known.schedule = excluded.schedule THEN known.schedule_since
+                          ELSE clock_timestamp() END,
     queue = excluded.queue,
     priority = excluded.priority,
     lock_key = excluded.lock_key,
@@ -25,3 +27,4 @@ SET description = excluded.description,
     runbook = excluded.runbook,
     registry_digest = excluded.registry_digest,
     last_seen_at = clock_timestamp()
+RETURNING known.name, known.schedule_since

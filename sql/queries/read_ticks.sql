@@ -1,10 +1,6 @@
--- The database's clock, and for each job the moment after which its ticks are not decided yet.
+-- The database's clock, and for each job the newest of its ticks that is decided.
 SELECT
-    known.name,
+    job.name,
     clock_timestamp(),
-    coalesce(
-        (SELECT max(tick.due_at) FROM queue_worker.tick WHERE tick.job = known.name),
-        known.first_seen_at
-    )
-FROM queue_worker.job AS known
-WHERE known.name = ANY (%(jobs)s::text[])
+    (SELECT max(tick.due_at) FROM queue_worker.tick WHERE tick.job = job.name)
+FROM unnest(%(jobs)s::text[]) AS job (name)

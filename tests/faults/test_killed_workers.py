@@ -7,7 +7,7 @@ from typing import Any
 
 from queue_worker.database import connect
 from tests.support.eventually import eventually
-from tests.support.faults import Scene, kill
+from tests.support.faults import Scene, is_alive, kill
 
 
 def test_killed_holding_a_lock_its_run_is_lost_and_its_lock_free_within_3_seconds(
@@ -32,6 +32,18 @@ def test_killed_holding_a_lock_its_run_is_lost_and_its_lock_free_within_3_second
     stage.check_nothing_lost(first, second)
     stage.check_no_overlap({victim.process.pid: death})
     stage.check_stops(sibling)
+
+
+def test_what_a_plain_job_has_started_dies_with_its_worker(stage: Scene) -> None:
+    """SIGKILL: the kernel ends the child, its keeper the rest of the child's process group."""
+    victim = stage.start_worker()
+    stage.begin("plain_starts_another")
+    ((other, _),) = stage.notes.lines("other")
+    child = stage.notes.spans()[0].pid
+    assert is_alive(child)
+    assert is_alive(int(other))
+    kill(victim)
+    eventually(lambda: not is_alive(child) and not is_alive(int(other)), within=1.5)
 
 
 def test_only_a_restartable_job_is_run_again(stage: Scene) -> None:

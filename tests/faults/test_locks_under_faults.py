@@ -10,19 +10,25 @@ import pytest
 from queue_worker import EnqueueRequest
 from queue_worker.database import connect
 from tests.support.eventually import eventually
-from tests.support.faults import Scene
+from tests.support.faults import Scene, is_alive
 
 
-def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -> None:
-    """A DBA terminates the session that holds the locks; the worker goes on."""
-    worker = stage.start_worker()
-    locked, free = stage.begin("locked", seconds=30), stage.begin("work", seconds=3)
-    after = stage.enqueue("locked")
+def end_lock_session(stage: Scene) -> float:
+    """A DBA terminates the session that holds the locks; returns when."""
     at = time.time()
     stage.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'queue_worker locks' AND datname = current_database()"
     )
+    return at
+
+
+def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -> None:
+    """The worker goes on, and so do runs that hold no lock key."""
+    worker = stage.start_worker()
+    locked, free = stage.begin("locked", seconds=30), stage.begin("work", seconds=3)
+    after = stage.enqueue("locked")
+    at = end_lock_session(stage)
     lost = stage.wait_for_run(locked, "lost")
     assert lost["error_class"] == "LockSessionLost"
     assert stage.notes.time_of_end(f"{locked}.1") - at <= 2
@@ -31,6 +37,40 @@ def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -
     worker.wait_for("lock_session.lost")
     stage.check_no_overlap()
     stage.check_stops(worker)
+
+
+@pytest.mark.parametrize("job", ["cleans_up", "plain_cleans_up"])
+def test_a_run_that_loses_its_lock_while_it_cleans_up_has_no_more_time_for_that(
+    stage: Scene, job: str
+) -> None:
+    """It was timed out and has half a minute of grace left when its lock session ends."""
+    worker = stage.start_worker(QUEUE_WORKER_CANCEL_GRACE="30")
+    cleaning = stage.begin(job)
+    process = stage.notes.spans()[0].pid
+    after = stage.enqueue("locked")
+    eventually(lambda: stage.notes.lines("cleaning"))
+    at = end_lock_session(stage)
+    lost = stage.wait_for_run(cleaning, "lost")
+    assert lost["error_class"] == "LockSessionLost"
+    assert lost["finished"] - at <= 2
+    assert process == worker.process.pid or not is_alive(process)
+    stage.wait_for_run(after, "succeeded")
+    stage.check_no_overlap({process: lost["finished"]})
+    stage.check_stops(worker)
+
+
+def test_a_run_that_ignores_the_loss_of_its_lock_while_it_cleans_up_is_given_up(
+    stage: Scene,
+) -> None:
+    """Its grace is not waited for."""
+    worker = stage.start_worker(QUEUE_WORKER_CANCEL_GRACE="30")
+    stubborn = stage.begin("stubborn")
+    eventually(lambda: len(stage.notes.lines("alive")) > 20)  # its deadline has passed
+    at = end_lock_session(stage)
+    lost = stage.wait_for_run(stubborn, "lost")
+    assert lost["finished"] - at <= 2 + 2  # to notice, and the last patience
+    worker.wait_for("job.given_up", job="stubborn")
+    assert worker.process.wait(20) == 70
 
 
 @pytest.mark.slow

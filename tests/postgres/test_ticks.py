@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from queue_worker import JobContext, JobRegistry, every
+from queue_worker import JobContext, JobRegistry, every, manual
 from queue_worker.queue.fleet import publish_jobs
+from queue_worker.schedules import Schedule
 from queue_worker.session import Session
-from queue_worker.worker.scheduler import Scheduler
+from queue_worker.worker.scheduler import MOST_TICKS, Scheduler
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def nothing(ctx: JobContext) -> None: ...
@@ -24,13 +29,25 @@ async def session(database: str) -> AsyncIterator[Session]:
     await session.aclose()
 
 
+def registry(schedule: Schedule, catch_up: int = 1) -> JobRegistry:
+    found = JobRegistry()
+    declare = found.job(
+        "hourly", timeout=timedelta(minutes=1), schedule=schedule, catch_up=catch_up
+    )
+    declare(nothing)
+    return found
+
+
+async def start(session: Session, jobs: JobRegistry) -> Scheduler:
+    """A process starts: it publishes its jobs, and decides their ticks."""
+    return Scheduler(jobs, await publish_jobs(session, jobs), session, worker_id=1)
+
+
 async def scheduler(session: Session, catch_up: int = 1) -> Scheduler:
-    registry = JobRegistry()
-    registry.job(
-        "hourly", timeout=timedelta(minutes=1), schedule=every(hours=1), catch_up=catch_up
-    )(nothing)
-    await publish_jobs(session, registry)
-    return Scheduler(registry, session, worker_id=1)
+    """A process whose job has had its schedule for long."""
+    jobs = registry(every(hours=1), catch_up)
+    await publish_jobs(session, jobs)
+    return Scheduler(jobs, {"hourly": LONG_AGO}, session, worker_id=1)
 
 
 def last_seen(connection: Any, ago: timedelta) -> None:
@@ -50,7 +67,7 @@ def states(connection: Any) -> list[str]:
 
 
 async def test_a_new_job_waits_for_its_first_tick(session: Session, connection: Any) -> None:
-    wait = await (await scheduler(session)).fire_due_ticks()
+    wait = await (await start(session, registry(every(hours=1)))).fire_due_ticks()
     assert 0 < wait <= 30
     assert states(connection) == []
 
@@ -86,7 +103,7 @@ async def test_a_confused_worker_cannot_go_back(session: Session, connection: An
     before = states(connection)
     for ago in (1, 2, 24):
         old = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=ago)
-        await ours._decide(ours._jobs["hourly"], [old], old)
+        await ours._decide(ours._jobs["hourly"], [old], old, old)
     assert states(connection) == before
 
 
@@ -102,3 +119,88 @@ async def test_a_run_that_still_waits_is_not_piled_up_on(session: Session, conne
     ).fetchone()
     assert reason == ("queue job 1 of this job still waits",)
     assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (1,)
+
+
+def age(connection: Any, ago: timedelta) -> None:
+    """What was published was published so long before."""
+    connection.execute("UPDATE queue_worker.job SET schedule_since = schedule_since - %s", [ago])
+
+
+async def test_what_was_not_due_under_the_old_schedule_was_not_missed(
+    session: Session, connection: Any
+) -> None:
+    await publish_jobs(session, registry(every(hours=6)))
+    age(connection, timedelta(days=1))
+    last_seen(connection, timedelta(hours=5))
+    await (await start(session, registry(every(hours=1)))).fire_due_ticks()
+    assert states(connection) == []
+    await (await start(session, registry(every(hours=1)))).fire_due_ticks()
+    assert states(connection) == []
+
+
+async def test_an_outage_is_one_although_the_same_schedule_is_published_again(
+    session: Session, connection: Any
+) -> None:
+    await publish_jobs(session, registry(every(hours=1)))
+    age(connection, timedelta(hours=5))
+    await (await start(session, registry(every(hours=1)))).fire_due_ticks()
+    assert len(states(connection)) == 5
+
+
+async def test_a_job_that_was_not_scheduled_for_a_while_has_missed_nothing(
+    session: Session, connection: Any
+) -> None:
+    await publish_jobs(session, registry(every(hours=1)))
+    age(connection, timedelta(days=1))
+    last_seen(connection, timedelta(hours=9))
+    await (await start(session, registry(manual()))).fire_due_ticks()
+    age(connection, timedelta(hours=8))
+    await (await start(session, registry(every(hours=1)))).fire_due_ticks()
+    assert states(connection) == []
+
+
+async def test_in_a_rolling_deploy_the_old_version_finishes_what_was_due(
+    session: Session, connection: Any
+) -> None:
+    """Another schedule is published right after a tick of the old one, and that one again."""
+    await publish_jobs(session, registry(every(hours=1)))
+    age(connection, timedelta(hours=1))
+    old = await start(session, registry(every(hours=1)))
+    new = await start(session, registry(every(hours=6)))
+    again = await start(session, registry(every(hours=1)))
+    for later in (new, again):
+        await later.fire_due_ticks()
+        assert states(connection) == []
+    await old.fire_due_ticks()
+    assert len(states(connection)) == 1
+
+
+async def test_of_a_very_long_outage_every_tick_has_a_row_that_says_why(
+    session: Session, connection: Any
+) -> None:
+    """One row stands for those that are too many to be recorded one by one."""
+    last_seen(connection, timedelta(hours=5))
+    ours = Scheduler(registry(every(seconds=1)), {"hourly": LONG_AGO}, session, worker_id=1)
+    await ours.fire_due_ticks()
+    rows = connection.execute(
+        "SELECT due_at, state, reason, missed_since FROM queue_worker.tick ORDER BY due_at"
+    ).fetchall()
+    before, summary, *single = rows
+    assert summary[1] == "missed"
+    assert summary[2]
+    assert summary[3] == before[0]
+    assert len(single) == MOST_TICKS
+    steps = {b[0] - a[0] for a, b in itertools.pairwise([summary, *single])}
+    assert steps == {timedelta(seconds=1)}
+    assert [row[3] for row in single] == [None] * MOST_TICKS
+    assert single[-1][1] == "enqueued"
+
+
+async def test_a_worker_of_an_older_version_decides_ticks_as_before(connection: Any) -> None:
+    job = {"job": "hourly", "queue": "default", "priority": 0, "lock_key": None}
+    answer = connection.execute(
+        "SELECT state FROM queue_worker.decide_ticks(%s, ARRAY[now()], ARRAY[now() - interval '1 h'], 1)",
+        [Jsonb(job)],
+    )
+    assert answer.fetchall() == [("enqueued",)]
+    assert states(connection) == ["missed", "enqueued"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -93,10 +95,43 @@ async def stubborn(ctx: JobContext) -> None:
         note("alive", ctx.lock_key, ctx.run_id, os.getpid())
 
 
+@registry.job("cleans_up", timeout=timedelta(seconds=3), lock="shared")
+async def cleans_up(ctx: JobContext) -> None:
+    with noted(ctx):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            note("cleaning", ctx.run_id)
+            await asyncio.sleep(60)
+
+
+@registry.job("plain_cleans_up", timeout=timedelta(seconds=3), lock="shared")
+def plain_cleans_up(ctx: JobContext) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: note("cleaning", ctx.run_id))
+    note("start", ctx.lock_key or "-", ctx.run_id, os.getpid())
+    while True:
+        time.sleep(60)
+
+
 @registry.job("blocks_loop", args=Work, timeout=MINUTE, lock="blocking")
 async def blocks_loop(ctx: JobContext, args: Work) -> None:
     with noted(ctx):
         time.sleep(args.seconds)  # noqa: ASYNC251  the fault itself
+
+
+@registry.job("blocks_for_ever", timeout=timedelta(seconds=1), lock="blocking")
+async def blocks_for_ever(ctx: JobContext) -> None:
+    with noted(ctx):
+        time.sleep(600)  # noqa: ASYNC251  the fault itself
+
+
+@registry.job("hangs_in_c", timeout=MINUTE, lock="blocking")
+async def hangs_in_c(ctx: JobContext) -> None:
+    """Waits for a lock that it holds itself, where no Python signal handler is ever called."""
+    with noted(ctx):
+        lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+        library.pthread_mutex_lock(lock)
+        library.pthread_mutex_lock(lock)
 
 
 @registry.job("holds_gil", timeout=MINUTE, lock="blocking")
@@ -111,6 +146,14 @@ def plain_for_ever(ctx: JobContext) -> None:
     note("start", "-", ctx.run_id, os.getpid())
     while True:
         time.sleep(60)
+
+
+@registry.job("plain_starts_another", timeout=MINUTE, lock="shared")
+def plain_starts_another(ctx: JobContext) -> None:
+    other = subprocess.Popen(["sleep", "60"], stderr=subprocess.DEVNULL)
+    note("other", other.pid)
+    note("start", ctx.lock_key or "-", ctx.run_id, os.getpid())
+    other.wait()
 
 
 class Array:

@@ -1,0 +1,60 @@
+"""A job that blocks the event loop for good takes its worker with it, and nothing else."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.support.faults import Scene, is_alive, now
+
+
+@pytest.mark.slow
+def test_a_job_that_blocks_the_loop_for_ever_ends_its_worker_after_its_deadline(
+    stage: Scene,
+) -> None:
+    """time.sleep(600) in an async job with a deadline of a second, beside a job in a child."""
+    worker = stage.start_worker(QUEUE_WORKER_CANCEL_GRACE="1")
+    plain = stage.begin("plain_for_ever")
+    child = stage.notes.spans()[0].pid
+    blocking = stage.begin("blocks_for_ever")
+    sibling = stage.start_worker()
+    after = stage.enqueue("blocks_loop", seconds=0)
+    began = stage.notes.time_of_start(f"{blocking}.1")
+
+    assert worker.process.wait(25) == 70
+    at = now()
+    assert at - began <= 1 + 1 + 5 + 5  # deadline, grace, slack, noise
+    assert not is_alive(child)
+    assert "in blocks_for_ever" in worker.wait_for("loop.blocked")["stack"]
+    assert "in blocks_for_ever" in worker.wait_for("worker.failed")["stack"]
+    stage.wait_for_run(blocking, "lost")
+    stage.wait_for_run(plain, "lost")
+    stage.wait_for_run(after, "succeeded")
+    stage.check_no_overlap({worker.process.pid: at})
+    stage.check_stops(sibling)
+
+
+@pytest.mark.parametrize("job", ["blocks_loop", "hangs_in_c"])
+def test_a_worker_whose_loop_is_blocked_obeys_sigterm_after_drain_and_grace(
+    stage: Scene, job: str
+) -> None:
+    """Its job has a minute, and would never end; in C not even a signal handler is called."""
+    worker = stage.start_worker(QUEUE_WORKER_DRAIN_TIMEOUT="1", QUEUE_WORKER_CANCEL_GRACE="1")
+    stage.begin(job, **({"seconds": 600} if job == "blocks_loop" else {}))
+    worker.wait_for("loop.blocked")
+    began = time.monotonic()
+    assert worker.stop(signal.SIGTERM) == 70
+    assert time.monotonic() - began <= 1 + 1 + 5 + 5  # drain, grace, slack, noise
+    worker.wait_for("worker.failed")
+
+
+def test_a_loop_that_answers_again_in_time_drains(stage: Scene) -> None:
+    """SIGTERM comes while the loop is blocked, and is not lost."""
+    worker = stage.start_worker()
+    job = stage.begin("blocks_loop", seconds=5)
+    worker.wait_for("loop.blocked")
+    assert worker.stop(signal.SIGTERM) == 0
+    stage.wait_for_run(job, "succeeded")
+    worker.wait_for("loop.answers_again")
