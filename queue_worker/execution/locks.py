@@ -7,6 +7,7 @@ so every run that holds one must end: `on_lost` is told which.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import psycopg
@@ -23,16 +24,24 @@ class LockSession:
 
     Args:
         session: a connection to the server itself, for nothing else.
-        watch_interval: seconds between two looks at the session.
+        watch_interval: seconds between two looks at the session while a lock key is held.
+        idle_interval: the same while none is.
         on_lost: told of each lock key that was held when the session ended.
     """
 
     def __init__(
-        self, session: Session, *, watch_interval: float, on_lost: Callable[[str], None]
+        self,
+        session: Session,
+        *,
+        watch_interval: float,
+        idle_interval: float,
+        on_lost: Callable[[str], None],
     ) -> None:
         self._session = session
         self._watch_interval = watch_interval
+        self._idle_interval = idle_interval
         self._on_lost = on_lost
+        self._is_needed = asyncio.Event()  # set while a lock key may be held
         self._held: set[str] = set()  # advisory locks are re-entrant within a session
         self._backend_pid: int | None = None
         self._worker_id: int | None = None
@@ -57,6 +66,7 @@ class LockSession:
         if lock_key in self._held:
             raise LockHeld(lock_key, "another run of this worker")
         self._held.add(lock_key)
+        self._is_needed.set()
         try:
             ((is_free,),) = await self._ask("hold_lock", {"lock_key": lock_key}, gained=lock_key)
             holder = None if is_free else await self._read_holder(lock_key)
@@ -81,13 +91,22 @@ class LockSession:
     async def watch(self) -> None:
         """Notice a session that has ended, and open it again. Runs until cancelled."""
         while True:
-            await asyncio.sleep(self._watch_interval)
+            await self._pause()
             try:
                 await self._ask("ping", {})
                 if not self._is_alive:
                     await self._take_alive_lock()
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
+
+    async def _pause(self) -> None:
+        if self._held:
+            await asyncio.sleep(self._watch_interval)
+            return
+        self._is_needed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._idle_interval):
+                await self._is_needed.wait()
 
     def forget_all(self) -> None:
         """Give up every lock key at once, without asking the database."""

@@ -58,8 +58,10 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            level = logging.ERROR if run.is_failure else logging.INFO
-            if log.is_enabled_for(level):
-                log.log(level, f"job.{run.outcome}", **run.facts)
+            event = f"job.{run.outcome}"
+            if run.is_failure:
+                log.error(event, **run.facts)
+            elif log.is_enabled_for(logging.INFO):
+                log.info(event, **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)

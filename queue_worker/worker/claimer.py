@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from queue_worker.execution.run import EndedRun
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.station import Station
 
@@ -27,20 +28,36 @@ class Claimer:
         self._serves_all = not queues
         self._queues = list(queues)
         self._hint = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
+        self._has_left_some = False  # whether the last look may not have taken all there was
         self._reconciled = float("-inf")
 
-    def hint(self) -> None:
-        """There may be something to claim."""
-        self._hint.set()
+    def hint(self, delay: float = 0.0) -> None:
+        """There may be something to claim, for this worker in `delay` seconds if not before."""
+        if not delay:
+            self._hint.set()
+        elif not self._hint.is_set():
+            loop = asyncio.get_running_loop()
+            if self._later is not None and self._later.when() <= loop.time() + delay:
+                return
+            self._forget_later()
+            self._later = loop.call_later(delay, self._hint.set)
+
+    def look_after(self, closed: Sequence[EndedRun]) -> None:
+        """Runs have ended: look, if something may have waited for a slot, a lock key or a retry."""
+        if self._has_left_some or any(e.claim.lock_key or e.retry_wait is not None for e in closed):
+            self.hint()
 
     async def run(self) -> None:
         """Claim and start runs, until cancelled."""
         while True:
             self._hint.clear()
+            self._forget_later()  # a look sees all that was told of before it
             if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
                 await persist("comparing claims", self._reconcile)
             free = self._concurrency - self._station.occupied
-            if free == 0 or not await self._claim(free):
+            self._has_left_some = free == 0 or await self._claim(free)
+            if free == 0 or not self._has_left_some:
                 await self._wait_for_hint()
 
     async def _reconcile(self) -> None:
@@ -51,6 +68,11 @@ class Claimer:
 
     async def _claim(self, free: int) -> bool:
         return await persist("claiming runs", lambda: self._station.claim(self._queues, free))
+
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     async def _wait_for_hint(self) -> None:
         try:

@@ -12,6 +12,7 @@ import structlog
 from queue_worker.session import Session
 from queue_worker.settings import Settings
 from queue_worker.worker import timing
+from queue_worker.worker.turns import Place
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -41,6 +42,8 @@ class Heartbeat:
         self._on_silent = on_silent
         self._on_disowned = on_disowned
         self._renewed = time.monotonic()
+        self.place = Place()
+        self.fleet = 1  # how many processes live, this one included
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -82,6 +85,8 @@ class Heartbeat:
         rows = await session.fetch("renew_heartbeat", {"worker_id": self._worker_id})
         if rows:
             self._renewed = time.monotonic()
+            ((rank, workers, self.fleet),) = rows
+            self.place = Place(rank, workers)
         else:
             self._stopping.set()
             self._on_disowned()

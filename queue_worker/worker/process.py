@@ -107,7 +107,7 @@ class Worker:
             self._claimer,
             Listener(self._settings, self._settings.queues, self._claimer.hint),
             Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
-            Reaper(reaping, worker_id, self._claimer.hint),
+            Reaper(reaping, worker_id, self._claimer.hint, lambda: self._station.fleet),
         ]
         return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}
 
@@ -140,8 +140,8 @@ class Worker:
         closed.cancel()
         hurried.cancel()
 
-    def _on_closed(self, _: Sequence[EndedRun]) -> None:
-        self._claimer.hint()
+    def _on_closed(self, closed: Sequence[EndedRun]) -> None:
+        self._claimer.look_after(closed)
 
     def _on_disowned(self) -> None:
         self._fail("the database says that this worker is not alive any more")

@@ -6,6 +6,7 @@ A loop in every worker, not a queued job: a queued reaper could itself be stuck 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 
@@ -26,11 +27,20 @@ _FRESH = timing.SILENT / 2
 class Reaper:
     """Rescues what dead siblings have left; `on_rescued` is called when it has.
 
+    `fleet` tells how many processes live, so that a large fleet does not look more often.
+
     What it does to a sibling rests on what it has seen itself, look after look, for as long as a
     living worker needs to come back or to end its own locked runs.
     """
 
-    def __init__(self, session: Session, worker_id: int, on_rescued: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        worker_id: int,
+        on_rescued: Callable[[], None],
+        fleet: Callable[[], int] = lambda: 2,
+    ) -> None:
+        self._fleet = fleet
         self._session = session
         self._worker_id = worker_id
         self._on_rescued = on_rescued
@@ -41,7 +51,14 @@ class Reaper:
         """Look for dead workers until cancelled."""
         while True:
             await persist("looking for dead workers", self.reap)
-            await asyncio.sleep(timing.REAP)
+            await asyncio.sleep(self._wait())
+
+    def _wait(self) -> float:
+        """The fleet as a whole looks every REAP; who suspects somebody, does so alone."""
+        if self._suspects:
+            return timing.REAP
+        share = timing.REAP_ALONE if self._fleet() == 1 else timing.REAP * self._fleet()
+        return min(share, timing.REAP_SELDOM) * random.uniform(0.5, 1.0)
 
     async def reap(self) -> None:
         """Rescue what can be rescued by now."""

@@ -30,6 +30,7 @@ from queue_worker.worker import timing
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.closer import Closer
 from queue_worker.worker.heartbeat import Heartbeat
+from queue_worker.worker.turns import Place
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -79,6 +80,7 @@ class Station:
         self._locks = LockSession(
             self.session("locks", time_limit=timing.LOCK_ANSWER),
             watch_interval=timing.LOCK_WATCH,
+            idle_interval=timing.HEARTBEAT,
             on_lost=self._lose_lock,
         )
         self._children = ChildProcesses(settings)
@@ -200,6 +202,16 @@ class Station:
     def occupied(self) -> int:
         """How many runs are claimed and not yet closed."""
         return len(self._open_claims)
+
+    @property
+    def place(self) -> Place:
+        """Where this process stands in the fleet; see Place."""
+        return self._heartbeat.place
+
+    @property
+    def fleet(self) -> int:
+        """How many processes live, this one included."""
+        return self._heartbeat.fleet
 
     @property
     def is_stopped(self) -> bool:
