@@ -30,6 +30,35 @@ BLOCKED = (
 )
 
 
+class Backoff:
+    """How long to wait before something that has failed is tried again.
+
+    Args:
+        what: what is being tried, for the log.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._wait = FIRST_WAIT
+
+    async def wait(self, error: Exception) -> None:
+        """It has failed: wait, each time for longer."""
+        log.warning(
+            "database.unavailable",
+            doing=self._what,
+            error=str(error).strip(),
+            retry_in_s=self._wait,
+        )
+        await asyncio.sleep(self._wait * random.uniform(0.5, 1.0))
+        self._wait = min(self._wait * 2, LONGEST_WAIT)
+
+    def succeeded(self) -> None:
+        """It works: the next failure is a new one."""
+        if self._wait > FIRST_WAIT:
+            log.info("database.available", doing=self._what)
+        self._wait = FIRST_WAIT
+
+
 async def persist(
     what: str,
     operation: Callable[[], Awaitable[T]],
@@ -43,19 +72,14 @@ async def persist(
         operation: safe to be tried again after it failed half-way.
         but_not: errors that are raised at once.
     """
-    wait = FIRST_WAIT
+    backoff = Backoff(what)
     while True:
         try:
             result = await operation()
         except but_not:
             raise
         except PASSING as error:
-            log.warning(
-                "database.unavailable", doing=what, error=str(error).strip(), retry_in_s=wait
-            )
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(wait * 2, LONGEST_WAIT)
+            await backoff.wait(error)
         else:
-            if wait > FIRST_WAIT:
-                log.info("database.available", doing=what)
+            backoff.succeeded()
             return result

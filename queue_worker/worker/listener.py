@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import structlog
@@ -14,7 +14,7 @@ from queue_worker.database import connect_async
 from queue_worker.errors import DatabaseUnreachable
 from queue_worker.session import execute
 from queue_worker.settings import Settings
-from queue_worker.worker.backoff import persist
+from queue_worker.worker.backoff import PASSING, Backoff
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -35,10 +35,14 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled; connects again whenever the connection breaks."""
+        backoff = Backoff("listening")
         while True:
-            await persist("listening", self._listen)
+            try:
+                await self._listen(backoff.succeeded)
+            except PASSING as error:
+                await backoff.wait(error)
 
-    async def _listen(self) -> None:
+    async def _listen(self, on_listening: Callable[[], None]) -> NoReturn:
         connection = await connect_async(
             self._settings.direct_dsn,
             name="queue_worker listener",
@@ -47,6 +51,7 @@ class Listener:
         try:
             for channel in self._channels:
                 await self._say(connection, sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            on_listening()
             self._on_hint()  # for what was said while nobody listened
             while True:
                 async for _ in connection.notifies(timeout=_PING_INTERVAL, stop_after=1):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import Any
 
 import pytest
 
+from queue_worker.worker.backoff import FIRST_WAIT
 from tests.support.eventually import eventually
 from tests.support.faults import Scene
 from tests.support.proxy import Proxy
@@ -90,5 +92,31 @@ def test_connections_that_break_are_opened_again(stage: Scene, proxy: Proxy) -> 
     eventually(lambda: stage.notes.ended(f"{job}.1"))
     proxy.forward()
     assert stage.wait_for_run(job, "succeeded", within=10)["attempt"] == 1
+    stage.check_goes_on()
+    stage.check_stops(worker)
+
+
+def test_a_listener_that_has_listened_again_begins_its_next_outage_anew(
+    stage: Scene, proxy: Proxy
+) -> None:
+    """It waits ever longer while the server is away, but not for ever afterwards."""
+
+    def said(event: str) -> list[dict[str, Any]]:
+        return [
+            line
+            for line in worker.lines
+            if line["event"] == f"database.{event}" and line["doing"] == "listening"
+        ]
+
+    worker = stage.start_worker(dsn=proxy.dsn)
+    proxy.refuse()
+    proxy.cut()
+    eventually(lambda: len(said("unavailable")) >= 4)
+    proxy.forward()
+    eventually(lambda: said("available"))
+    before = len(said("unavailable"))
+    proxy.cut()
+    eventually(lambda: len(said("available")) == 2)
+    assert said("unavailable")[before]["retry_in_s"] == FIRST_WAIT
     stage.check_goes_on()
     stage.check_stops(worker)
