@@ -15,6 +15,7 @@ from queue_worker.errors import DatabaseUnreachable
 from queue_worker.session import execute
 from queue_worker.settings import Settings
 from queue_worker.worker.backoff import PASSING, Backoff
+from queue_worker.worker.turns import Place, wait_for_turn
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -24,11 +25,19 @@ _PING_INTERVAL = 10.0  # seconds; a connection that is half open is found out by
 
 
 class Listener:
-    """Calls `on_hint` whenever something may have happened in the queues."""
+    """Calls `on_hint` whenever something may have happened in the queues.
+
+    It is given the seconds that this worker is to wait for its turn; see wait_for_turn.
+    """
 
     def __init__(
-        self, settings: Settings, queues: Sequence[str], on_hint: Callable[[], None]
+        self,
+        settings: Settings,
+        queues: Sequence[str],
+        on_hint: Callable[[float], None],
+        place: Callable[[], Place],
     ) -> None:
+        self._place = place
         self._settings = settings
         self._channels = [_ONE_QUEUE + queue for queue in queues] or [_ANY_QUEUE]
         self._on_hint = on_hint
@@ -52,10 +61,10 @@ class Listener:
             for channel in self._channels:
                 await self._say(connection, sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             on_listening()
-            self._on_hint()  # for what was said while nobody listened
+            self._on_hint(0.0)  # for what was said while nobody listened
             while True:
-                async for _ in connection.notifies(timeout=_PING_INTERVAL, stop_after=1):
-                    self._on_hint()
+                async for told in connection.notifies(timeout=_PING_INTERVAL):
+                    self._on_hint(wait_for_turn(told.payload, self._place()))
                 await self._say(connection, sql.SQL("SELECT 1"))
         except (psycopg.OperationalError, TimeoutError) as error:
             raise DatabaseUnreachable("the listener's connection", str(error)) from error

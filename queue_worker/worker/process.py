@@ -105,7 +105,12 @@ class Worker:
         ticks, reaping = self._sessions
         loops: list[_Loop] = [
             self._claimer,
-            Listener(self._settings, self._settings.queues, self._claimer.hint),
+            Listener(
+                self._settings,
+                self._settings.queues,
+                self._claimer.hint,
+                lambda: self._station.place,
+            ),
             Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
             Reaper(reaping, worker_id, self._claimer.hint, lambda: self._station.fleet),
         ]
