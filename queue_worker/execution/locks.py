@@ -89,6 +89,11 @@ class LockSession:
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether any lock key is held."""
+        return bool(self._held)
+
     def forget_all(self) -> None:
         """Give up every lock key at once, without asking the database."""
         self._lose()
