@@ -279,6 +279,9 @@ class Station:
 
     def _close_given_up(self, ended: EndedRun) -> None:
         log.error("job.given_up", **ended.facts)
+        if ended.outcome is Outcome.LOST and ended.claim.lock_key is not None:
+            # Now only its row in the queue keeps others away: it must end before that is closed.
+            self.end_process(f"run {ended.claim.run_id} goes on although it has lost its lock")
         self._closer.close(ended)
         self._on_given_up(ended)
 
