@@ -99,6 +99,11 @@ class LockSession:
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether any lock key is held."""
+        return bool(self._held)
+
     async def _pause(self) -> None:
         if self._held:
             await asyncio.sleep(self._watch_interval)

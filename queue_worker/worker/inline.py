@@ -18,7 +18,7 @@ from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.queue.requests import EnqueueRequest, write_batch
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
-from queue_worker.worker.process import EXIT_FAILED, exit_now
+from queue_worker.worker.exits import EXIT_FAILED, exit_now
 from queue_worker.worker.station import Station
 
 LOOK_INTERVAL = 0.1  # seconds between two looks at a lock key that is held

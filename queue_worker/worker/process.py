@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 import signal
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,16 +15,15 @@ from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
+from queue_worker.worker.exits import EXIT_FAILED, EXIT_STOPPED, exit_now
 from queue_worker.worker.listener import Listener
 from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.station import Station
-from queue_worker.worker.watchdog import Watchdog, within_last_words
+from queue_worker.worker.watchdog import Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
-EXIT_STOPPED = 0
-EXIT_FAILED = 70  # EX_SOFTWARE
 CLOSE_PATIENCE = 5.0  # seconds to write the ends of cancelled runs before the process ends anyway
 
 
@@ -160,12 +157,7 @@ class Worker:
         self._failure = self._failure or reason
 
     def _end_blocked(self, stack: str) -> None:
-        """End the process from a thread, as its loop never will; a sibling closes its runs."""
-        self._station.kill_children()  # nothing may go on under a lock key
-        reason = "the event loop is blocked for good"
-        facts = {"reason": reason, "worker_id": self._station.worker_id, "stack": stack}
-        within_last_words(lambda: log.error("worker.failed", **facts))
-        exit_now(EXIT_FAILED)
+        self._station.end_process("the event loop is blocked for good", stack=stack)
 
     @contextlib.contextmanager
     def _signals(self, watchdog: Watchdog) -> Iterator[None]:
@@ -189,9 +181,3 @@ class Worker:
             "concurrency": self._settings.concurrency,
             "dry_run": self._settings.dry_run,
         }
-
-
-def exit_now(code: int) -> NoReturn:
-    """End the process although a job that ignores its cancellation would keep the loop going."""
-    within_last_words(logging.shutdown)
-    os._exit(code)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import threading
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NoReturn
 
 import psycopg
 import structlog
@@ -29,6 +30,7 @@ from queue_worker.settings import Settings
 from queue_worker.worker import timing
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.closer import Closer
+from queue_worker.worker.exits import EXIT_FAILED, exit_now, within_last_words
 from queue_worker.worker.heartbeat import Heartbeat
 from queue_worker.worker.turns import Place
 
@@ -105,12 +107,12 @@ class Station:
         except BaseException:
             await self._close_sessions()
             raise
-        call = asyncio.get_running_loop().call_soon_threadsafe
+        insist = functools.partial(self._insist, asyncio.get_running_loop())
         self._heartbeat = Heartbeat(
             self.settings,
             self.worker_id,
-            on_silent=functools.partial(call, self._fence),
-            on_disowned=functools.partial(call, self._disown),
+            on_silent=functools.partial(insist, self._fence),
+            on_disowned=functools.partial(insist, self._disown),
         )
         self._heartbeat.start()
         self._closer = Closer(self._manager, self._closes, self.worker_id, self._forget_all)
@@ -236,9 +238,12 @@ class Station:
             default=-math.inf,
         )
 
-    def kill_children(self) -> None:
-        """Kill the child processes and what they have started; may be called from any thread."""
-        self._children.kill_all()
+    def end_process(self, reason: str, **facts: object) -> NoReturn:
+        """End the process at once, from any thread; a sibling closes what it leaves."""
+        self._children.kill_all()  # nothing may go on under a lock key
+        facts = {"reason": reason, "worker_id": self.worker_id, **facts}
+        within_last_words(lambda: log.error("worker.failed", **facts))
+        exit_now(EXIT_FAILED)
 
     async def wait_until_closed(self) -> None:
         """Return when every run that was started is closed."""
@@ -301,6 +306,9 @@ class Station:
 
     def _close_given_up(self, ended: EndedRun) -> None:
         log.error("job.given_up", **ended.facts)
+        if ended.outcome is Outcome.LOST and ended.claim.lock_key is not None:
+            # Now only its row in the queue keeps others away: it must end before that is closed.
+            self.end_process(f"run {ended.claim.run_id} goes on although it has lost its lock")
         self._closer.close(ended)
         self._on_given_up(ended)
 
@@ -315,6 +323,26 @@ class Station:
             del self._open_claims[claim.queue_job_id]
         if not self._open_claims:
             self._all_closed.set()
+
+    def _insist(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+        """From the heartbeat's thread: have the loop do this now, which ends the locked runs.
+
+        If it is blocked, only the end of the process ends them.
+        """
+        begun = threading.Event()
+
+        def begin() -> None:
+            begun.set()
+            action()
+
+        loop.call_soon_threadsafe(begin)
+        if not begun.wait(timing.INSIST) and self._has_locked_runs:
+            self.end_process("the event loop is blocked, and others may take over its lock keys")
+
+    @property
+    def _has_locked_runs(self) -> bool:
+        is_claimed = any(claim.lock_key for claim in list(self._open_claims.values()))
+        return is_claimed or self._locks.is_holding
 
     def _fence(self) -> None:
         """Others may take over soon: what holds a lock key must not go on."""

@@ -11,6 +11,7 @@ LOCK_WATCH = 0.25  # between two looks at the lock session
 LOCK_ANSWER = 1.5  # a lock session that has not answered by then has ended
 SELF_FENCE = LOCK_WATCH + LOCK_ANSWER  # from its end to the end of the runs that it protected
 SILENT = 8.0  # without a heartbeat a worker ends its own locked runs
+INSIST = 1.0  # a loop that has not begun with that by then is blocked: the process must end
 FROZEN = 12.0  # without a heartbeat others end its session
 ANSWER = 10.0  # any other connection that has not answered by then is taken to be half open
 REAP = 0.25  # between two looks for dead workers, by any of the fleet or by one that suspects

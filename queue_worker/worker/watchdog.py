@@ -16,7 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from queue_worker.settings import Settings
-from queue_worker.worker import timing
+from queue_worker.worker.exits import within_last_words
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -142,12 +142,4 @@ class Watchdog:
 
 
 def _say(event: Callable[..., object], name: str, **facts: object) -> None:
-    """Log in a thread of its own: what blocks the loop may be the log itself."""
     within_last_words(lambda: event(name, **facts))
-
-
-def within_last_words(action: Callable[[], object]) -> None:
-    """Do it, but do not wait for it for longer than a few seconds."""
-    thread = threading.Thread(target=action, daemon=True)
-    thread.start()
-    thread.join(timing.LAST_WORDS)

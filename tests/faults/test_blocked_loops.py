@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive, now
+from tests.support.proxy import Proxy
 
 
 @pytest.mark.slow
@@ -26,7 +28,7 @@ def test_a_job_that_blocks_the_loop_for_ever_ends_its_worker_after_its_deadline(
     assert worker.process.wait(25) == 70
     at = now()
     assert at - began <= 1 + 1 + 5 + 5  # deadline, grace, slack, noise
-    assert not is_alive(child)
+    eventually(lambda: not is_alive(child), within=1)
     assert "in blocks_for_ever" in worker.wait_for("loop.blocked")["stack"]
     assert "in blocks_for_ever" in worker.wait_for("worker.failed")["stack"]
     stage.wait_for_run(blocking, "lost")
@@ -58,3 +60,44 @@ def test_a_loop_that_answers_again_in_time_drains(stage: Scene) -> None:
     assert worker.stop(signal.SIGTERM) == 0
     stage.wait_for_run(job, "succeeded")
     worker.wait_for("loop.answers_again")
+
+
+@pytest.mark.slow
+def test_cut_off_with_a_blocked_loop_a_worker_ends_before_others_take_its_lock_keys(
+    stage: Scene, proxy: Proxy
+) -> None:
+    """Its loop can't end the child that works under a lock key; the heartbeat's thread can."""
+    cut_off = stage.start_worker(dsn=proxy.dsn)
+    plain = stage.begin("plain_starts_another")
+    child = stage.notes.spans()[0].pid
+    ((other, _),) = stage.notes.lines("other")
+    blocking = stage.begin("blocks_loop", seconds=50)
+    sibling = stage.start_worker()
+    after = stage.enqueue("locked")
+    proxy.swallow()
+
+    assert cut_off.process.wait(20) == 70
+    at = now()
+    eventually(lambda: not is_alive(child) and not is_alive(int(other)), within=1)
+    cut_off.wait_for("worker.failed")
+    stage.wait_for_run(plain, "lost")
+    stage.wait_for_run(blocking, "lost")
+    stage.wait_for_run(after, "succeeded")
+    stage.check_no_overlap({child: at, cut_off.process.pid: at})
+    stage.check_stops(sibling)
+
+
+@pytest.mark.slow
+def test_cut_off_with_a_blocked_loop_a_worker_without_lock_keys_goes_on(
+    stage: Scene, proxy: Proxy
+) -> None:
+    """Nobody is harmed by its runs, and the server is back before it is missed."""
+    worker = stage.start_worker(dsn=proxy.dsn)
+    job = stage.begin("blocks_unlocked", seconds=14)
+    proxy.swallow()
+    silent = "SELECT 1 FROM queue_worker.worker WHERE now() - last_heartbeat_at > interval '11 s'"
+    eventually(lambda: stage.rows(silent))
+    proxy.forward()
+    stage.wait_for_run(job, "succeeded", within=30)
+    stage.check_goes_on(within=30)  # a blocked loop is slow to find a connection half open
+    stage.check_stops(worker)

@@ -59,18 +59,25 @@ def test_a_run_that_loses_its_lock_while_it_cleans_up_has_no_more_time_for_that(
     stage.check_stops(worker)
 
 
-def test_a_run_that_ignores_the_loss_of_its_lock_while_it_cleans_up_is_given_up(
+def test_a_run_that_ignores_the_loss_of_its_lock_ends_with_its_process_before_another_begins(
     stage: Scene,
 ) -> None:
-    """Its grace is not waited for."""
+    """Half a minute of grace and the drain are not waited for: nothing keeps others away any more."""
     worker = stage.start_worker(QUEUE_WORKER_CANCEL_GRACE="30")
     stubborn = stage.begin("stubborn")
+    beside = stage.begin("work", seconds=30)  # would keep the worker draining
     eventually(lambda: len(stage.notes.lines("alive")) > 20)  # its deadline has passed
+    sibling = stage.start_worker()
+    after = stage.enqueue("locked")
     at = end_lock_session(stage)
-    lost = stage.wait_for_run(stubborn, "lost")
-    assert lost["finished"] - at <= 2 + 2  # to notice, and the last patience
-    worker.wait_for("job.given_up", job="stubborn")
     assert worker.process.wait(20) == 70
+    died = time.time()
+    assert died - at <= 2 + 2 + 1  # to notice, the last patience, noise
+    stage.wait_for_run(stubborn, "lost")
+    stage.wait_for_run(beside, "lost")
+    stage.wait_for_run(after, "succeeded")
+    stage.check_no_overlap({worker.process.pid: died})
+    stage.check_stops(sibling)
 
 
 @pytest.mark.slow

@@ -119,6 +119,12 @@ async def blocks_loop(ctx: JobContext, args: Work) -> None:
         time.sleep(args.seconds)  # noqa: ASYNC251  the fault itself
 
 
+@registry.job("blocks_unlocked", args=Work, timeout=MINUTE)
+async def blocks_unlocked(ctx: JobContext, args: Work) -> None:
+    with noted(ctx):
+        time.sleep(args.seconds)  # noqa: ASYNC251  the fault itself
+
+
 @registry.job("blocks_for_ever", timeout=timedelta(seconds=1), lock="blocking")
 async def blocks_for_ever(ctx: JobContext) -> None:
     with noted(ctx):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +38,20 @@ CLAIM = Claim(
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LAST_PATIENCE", 0.05)
+
+
+@pytest.fixture
+async def stubborn() -> AsyncIterator[Begin]:
+    """Begins such runs, and lets them end also where a test has failed."""
+    begun: list[Stubborn] = []
+
+    def begin(grace: float) -> Stubborn:
+        begun.append(Stubborn(grace))
+        return begun[-1]
+
+    yield begin
+    for run in begun:
+        await run.end()
 
 
 class Stubborn:
@@ -80,13 +94,16 @@ class Stubborn:
             self.cancellations += 1
 
 
+Begin = Callable[[float], Stubborn]
+
+
 async def settle() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
 
 
-async def test_a_softer_second_cancellation_changes_nothing() -> None:
-    run = Stubborn(grace=0.2)
+async def test_a_softer_second_cancellation_changes_nothing(stubborn: Begin) -> None:
+    run = stubborn(0.2)
     execution = await run.start()
     execution.cancel(Outcome.TIMED_OUT, STOPPED)
     await settle()
@@ -100,8 +117,8 @@ async def test_a_softer_second_cancellation_changes_nothing() -> None:
     assert await run.end() == 0
 
 
-async def test_lost_outweighs_what_came_first_and_leaves_no_time() -> None:
-    run = Stubborn(grace=60)
+async def test_lost_outweighs_what_came_first_and_leaves_no_time(stubborn: Begin) -> None:
+    run = stubborn(60)
     execution = await run.start()
     execution.cancel(Outcome.TIMED_OUT, STOPPED)
     await settle()
@@ -116,8 +133,8 @@ async def test_lost_outweighs_what_came_first_and_leaves_no_time() -> None:
     assert len(run.given_up) == 1
 
 
-async def test_lost_without_haste_keeps_the_time_that_is_left() -> None:
-    run = Stubborn(grace=0.3)
+async def test_lost_without_haste_keeps_the_time_that_is_left(stubborn: Begin) -> None:
+    run = stubborn(0.3)
     execution = await run.start()
     execution.cancel(Outcome.CANCELLED, STOPPED)
     await settle()
@@ -129,8 +146,8 @@ async def test_lost_without_haste_keeps_the_time_that_is_left() -> None:
     assert await run.end() == 0
 
 
-async def test_what_was_given_up_stays_as_it_was_closed() -> None:
-    run = Stubborn(grace=0)
+async def test_what_was_given_up_stays_as_it_was_closed(stubborn: Begin) -> None:
+    run = stubborn(0)
     execution = await run.start()
     execution.cancel(Outcome.TIMED_OUT, STOPPED)
     await eventually_async(lambda: run.given_up)
