@@ -33,6 +33,7 @@ def test_when_its_lock_session_ends_a_locked_run_is_lost_at_once(stage: Scene) -
     stage.check_stops(worker)
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.slow
 def test_mixed_priorities_on_two_locks_end_no_worker(stage: Scene) -> None:
     """Four workers claim for the same locks in different orders, for some seconds."""
@@ -55,6 +56,7 @@ def test_mixed_priorities_on_two_locks_end_no_worker(stage: Scene) -> None:
     stage.check_stops(*workers)
 
 
+@pytest.mark.fault("F15")
 def test_two_claims_for_one_lock_at_the_same_moment_end_no_worker(stage: Scene) -> None:
     """The same race, forced: a run that overtakes one which is just being claimed elsewhere."""
     first = stage.enqueue("locked")

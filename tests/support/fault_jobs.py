@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -111,6 +112,14 @@ def plain_for_ever(ctx: JobContext) -> None:
     note("start", "-", ctx.run_id, os.getpid())
     while True:
         time.sleep(60)
+
+
+@registry.job("plain_until_told", timeout=MINUTE)
+def plain_until_told(ctx: JobContext) -> None:
+    """Ends when the test has written a line that says so."""
+    with noted(ctx):
+        while "\ngo on\n" not in Path(os.environ["TEST_NOTES"]).read_text():
+            time.sleep(0.05)
 
 
 class Array:
