@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from queue_worker.errors import JobFunctionError
 
-MESSAGE_CHARACTERS = 2_000
-TRACEBACK_CHARACTERS = 6_000
+MESSAGE_BYTES = 2_000
+TRACEBACK_BYTES = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,17 @@ def traceback_of(error: BaseException) -> str:
 
 
 def shorten(text: str) -> str:
-    """Text that Postgres can store, at most MESSAGE_CHARACTERS long."""
-    if len(text) > MESSAGE_CHARACTERS:
-        text = f"{text[:MESSAGE_CHARACTERS]}… ({len(text):,} characters)"
-    return _storable(text)
+    """Text that Postgres can store: its first MESSAGE_BYTES, and how long it was."""
+    kept = _encode(text[:MESSAGE_BYTES])[:MESSAGE_BYTES].decode(errors="ignore")
+    cut = len(text) - len(kept)
+    return f"{kept}… ({len(text):,} characters)" if cut else kept
 
 
 def _shorten_from_left(text: str) -> str:
-    return _storable(
-        text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}"
-    )
+    kept = _encode(text[-TRACEBACK_BYTES:])[-TRACEBACK_BYTES:].decode(errors="ignore")
+    cut = len(text) - len(kept)
+    return f"…{kept}" if cut else kept
 
 
-def _storable(text: str) -> str:
-    return text.replace("\0", "�").encode(errors="replace").decode()
+def _encode(text: str) -> bytes:
+    return text.replace("\0", "�").encode(errors="replace")

@@ -61,7 +61,8 @@ def plan_migrations(connection: Connection) -> list[Migration]:
     unknown = sorted(set(ledger) - {m.name for m in known} - _retired(ledger))
     if unknown:
         raise DatabaseNewer(unknown)
-    return [m for m in known if _is_pending(m, ledger)]
+    present = _read_replaceable_objects(connection)
+    return [m for m in known if _is_pending(m, ledger) or _is_gone(m, present)]
 
 
 def check_migrations(connection: Connection) -> None:
@@ -117,6 +118,15 @@ def _read_ledger(connection: Connection) -> dict[str, str]:
         return {}
     rows = connection.execute("SELECT name, checksum FROM queue_worker.migration").fetchall()
     return {name: checksum for name, checksum in rows}  # noqa: C416  rows are tuples of Any
+
+
+def _read_replaceable_objects(connection: Connection) -> set[str]:
+    return {name for (name,) in connection.execute(statement("read_replaceable_objects"))}
+
+
+def _is_gone(migration: Migration, present: set[str]) -> bool:
+    """Whether somebody has dropped what this file makes: it can be made again."""
+    return migration.is_replaceable and migration.name not in present
 
 
 def _is_pending(migration: Migration, ledger: dict[str, str]) -> bool:

@@ -133,7 +133,7 @@ class QueueClient:
             if self._pool is None:
                 await (await connect_async(**_trial(self._settings))).close()
                 pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-                    **_pool_arguments(self._settings)
+                    **_pool_arguments(self._settings), configure=_expect_pooler
                 )
                 await pool.open()
                 self._pool = pool
@@ -216,7 +216,7 @@ class SyncQueueClient:
             if self._pool is None:
                 connect(**_trial(self._settings)).close()
                 pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-                    **_pool_arguments(self._settings)
+                    **_pool_arguments(self._settings), configure=_expect_pooler_sync
                 )
                 pool.open()
                 self._pool = pool
@@ -233,8 +233,6 @@ def _pool_arguments(settings: Settings) -> dict[str, Any]:
         "conninfo": settings.dsn,
         "kwargs": {
             "autocommit": True,
-            # A pooler gives each statement another session, where it was not prepared.
-            "prepare_threshold": None if settings.direct_url else 5,
             **connection_arguments(_NAME, settings.connect_timeout),
         },
         "min_size": 1,
@@ -242,6 +240,23 @@ def _pool_arguments(settings: Settings) -> dict[str, Any]:
         "timeout": settings.connect_timeout,
         "open": False,
     }
+
+
+async def _expect_pooler(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Prepare nothing through a pooler: the next statement may reach another session.
+
+    A pooler is known by its answer: the session that carries out a statement is not the one that
+    was logged in to.
+    """
+    cursor = await connection.execute(statement("read_session_id"))
+    if await cursor.fetchone() != (connection.info.backend_pid,):
+        connection.prepare_threshold = None
+
+
+def _expect_pooler_sync(connection: psycopg.Connection[Any]) -> None:
+    cursor = connection.execute(statement("read_session_id"))
+    if cursor.fetchone() != (connection.info.backend_pid,):
+        connection.prepare_threshold = None
 
 
 def _wrong_kind(connection: object) -> TypeError:

@@ -29,7 +29,7 @@ class RunManager(JobManager):
         *,
         worker_id: int,
         jobs: Sequence[str],
-        queues: Sequence[str],
+        queues: Sequence[str] | None,
         free: int,
     ) -> tuple[list[Claim], bool]:
         """Claim up to `free` waiting jobs, in the order they are to start.
@@ -38,7 +38,7 @@ class RunManager(JobManager):
             session: where to run the statement; with pinned plans.
             worker_id: who claims.
             jobs: the names this worker knows; others stay for one that knows them.
-            queues: the queues it serves.
+            queues: the queues it serves; None for all.
             free: how many runs it can start at once.
 
         Returns:

@@ -24,6 +24,7 @@ ArgsT = TypeVar("ArgsT")
 BATCH_BYTES = 64_000_000  # Postgres holds some 250 MB in one jsonb, and each of us holds it too
 LONGEST_DELAY = timedelta(days=36_500)
 _NO_QUEUE = {"42883", "3F000", "42P01"}  # no such function, schema, table
+_NOT_PREPARED = {"26000", "42P05"}  # no such prepared statement, and one of this name already
 _NO_CONNECTION = {"OperationalError", "InterfaceError"}  # as the DB-API names them
 
 
@@ -131,6 +132,11 @@ def explain(error: BaseException, target: str) -> QueueWorkerError:
         return DatabaseUnreachable(target, "no connection became free in time")
     if code is None and _NO_CONNECTION & {base.__name__ for base in type(error).__mro__}:
         return DatabaseUnreachable(target, "the connection broke while enqueueing")
+    if code in _NOT_PREPARED:
+        return EnqueueError(
+            "The connection prepares statements, and goes through a pooler that shares sessions. "
+            "Switch that off (in psycopg: prepare_threshold=None) and enqueue again."
+        )
     diagnosis = getattr(error, "diag", None)
     problem = getattr(diagnosis, "message_primary", None) or type(error).__name__
     return EnqueueError(

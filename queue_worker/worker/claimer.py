@@ -18,19 +18,17 @@ class Claimer:
 
     It looks at the queue when it is hinted to, when a run has ended that others may wait for, and
     every poll interval whatever happens. Now and then it compares what the database says it has
-    claimed with what it knows of, as the answer of a claim may have got lost; and, where it serves
-    all queues, which ones there are.
+    claimed with what it knows of, as the answer of a claim may have got lost.
     """
 
     def __init__(self, station: Station, queues: Sequence[str], concurrency: int) -> None:
         self._station = station
         self._concurrency = concurrency
-        self._serves_all = not queues
-        self._queues = list(queues)
+        self._queues = queues
         self._hint = asyncio.Event()
         self._later: asyncio.TimerHandle | None = None
         self._has_left_some = False  # whether the last look may not have taken all there was
-        self._reconciled = float("-inf")
+        self._reconciled = time.monotonic()
 
     def hint(self, delay: float = 0.0) -> None:
         """There may be something to claim, for this worker in `delay` seconds if not before."""
@@ -62,8 +60,6 @@ class Claimer:
 
     async def _reconcile(self) -> None:
         await self._station.return_orphans()
-        if self._serves_all:
-            self._queues = await self._station.list_queues()
         self._reconciled = time.monotonic()
 
     async def _claim(self, free: int) -> bool:

@@ -153,20 +153,12 @@ class Station:
             self._claims,
             worker_id=self.worker_id,
             jobs=self.registry.names,
-            queues=queues,
+            queues=queues or None,
             free=free,
         )
         for claim in claims:
             self.start(claim)
         return may_find_more
-
-    async def list_queues(self) -> list[str]:
-        """The queues in which there is, or was, anything.
-
-        Raises:
-            DatabaseUnreachable: the database does not answer.
-        """
-        return [name for (name,) in await self._claims.fetch("list_queues", {})]
 
     async def claim_new(self, batch: str, lock_key: str | None) -> Claim:
         """Enqueue one job and claim it, unseen by others.

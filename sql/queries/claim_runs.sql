@@ -8,9 +8,31 @@
 -- later comes in the order in which it became due. Of what waits for a lock only the head counts:
 -- the locks are those met in the window and, asked for with after_lock, those that follow it by
 -- name, for a window that is full of others.
-WITH RECURSIVE later_group AS (  -- queues and priorities in which something waits for its time
+WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
+    (
+        SELECT j.queue_name
+        FROM procrastinate_jobs AS j
+        WHERE %(queues)s::text[] IS NULL
+        ORDER BY j.queue_name
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT next.queue_name
+    FROM every_queue
+    CROSS JOIN LATERAL (
+        SELECT j.queue_name
+        FROM procrastinate_jobs AS j
+        WHERE j.queue_name > every_queue.queue_name
+        ORDER BY j.queue_name
+        LIMIT 1
+    ) AS next
+), served AS MATERIALIZED (
+    SELECT queue_name FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    UNION ALL
+    SELECT queue_name FROM every_queue
+), later_group AS (  -- queues and priorities in which something waits for its time
     SELECT q.queue_name, first.priority
-    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    FROM served AS q
     CROSS JOIN LATERAL (
         SELECT j.priority
         FROM procrastinate_jobs AS j
@@ -32,7 +54,7 @@ WITH RECURSIVE later_group AS (  -- queues and priorities in which something wai
     ) AS next
 ), locked_later_group AS (
     SELECT q.queue_name, first.priority
-    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    FROM served AS q
     CROSS JOIN LATERAL (
         SELECT j.priority
         FROM procrastinate_jobs AS j
@@ -76,7 +98,7 @@ WITH RECURSIVE later_group AS (  -- queues and priorities in which something wai
     WHERE f.number < 200
 ), ready AS (
     SELECT j.id, j.priority
-    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    FROM served AS q
     CROSS JOIN LATERAL (
         SELECT j.id, j.priority
         FROM procrastinate_jobs AS j
@@ -99,7 +121,7 @@ WITH RECURSIVE later_group AS (  -- queues and priorities in which something wai
     ) AS j
 ), met_ready AS (
     SELECT j.lock
-    FROM unnest(%(queues)s::text[]) AS q (queue_name)
+    FROM served AS q
     CROSS JOIN LATERAL (
         SELECT j.lock
         FROM procrastinate_jobs AS j
@@ -151,7 +173,7 @@ WITH RECURSIVE later_group AS (  -- queues and priorities in which something wai
         ORDER BY waiting.priority DESC, waiting.id
         LIMIT 1
     ) AS first
-    WHERE first.queue_name = ANY (%(queues)s::text[])
+    WHERE first.queue_name IN (SELECT queue_name FROM served)
         AND first.task_name = ANY (%(jobs)s::text[])
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs AS holder

@@ -26,6 +26,7 @@ def stopped(server: Server) -> Iterator[None]:
         server.start()
 
 
+@pytest.mark.fault("F5", "P24")
 def test_idle_workers_survive_a_restart_and_go_on_within_10_seconds(
     server: Server, outage: Scene
 ) -> None:
@@ -55,6 +56,7 @@ def test_busy_workers_survive_a_restart_and_no_locked_run_overlaps(
     outage.check_stops(*workers)
 
 
+@pytest.mark.fault("F6", "P9")
 @pytest.mark.parametrize(
     "seconds",
     [3, pytest.param(45, marks=[pytest.mark.slow_soak, pytest.mark.timeout(240)])],
@@ -93,6 +95,7 @@ def test_an_outage_longer_than_the_silence_limit_makes_nobody_dead(
     outage.check_stops(*workers)
 
 
+@pytest.mark.fault("F7", "P9", "P21")
 @pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
 def test_a_close_that_is_blocked_is_tried_until_it_succeeds(stage: Scene, limit: str) -> None:
     """Somebody has locked the row, and the server ends our statement."""
@@ -103,10 +106,13 @@ def test_a_close_that_is_blocked_is_tried_until_it_succeeds(stage: Scene, limit:
         blocker.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
         worker.wait_for("job.close_blocked")
         stage.check_goes_on()  # meanwhile others are carried out
+        told = [line for line in worker.lines if line.get("run_id") == f"{job}.1"]
+        assert "job.succeeded" not in {line["event"] for line in told}
     assert stage.wait_for_run(job, "succeeded", within=10)["attempt"] == 1
     stage.check_stops(worker)
 
 
+@pytest.mark.fault("F8")
 @pytest.mark.slow
 def test_a_worker_that_cannot_renew_its_heartbeat_ends_its_locked_runs(stage: Scene) -> None:
     """The table of workers is locked: nobody can prove that he lives, or that another is dead."""
@@ -129,6 +135,7 @@ def test_a_worker_that_cannot_renew_its_heartbeat_ends_its_locked_runs(stage: Sc
     stage.check_stops(*workers)
 
 
+@pytest.mark.fault("F9", "P24")
 def test_without_its_listener_a_worker_listens_again_at_once(stage: Scene) -> None:
     """The listener's backend is terminated; the poll is too slow to help."""
     worker = stage.start_worker(QUEUE_WORKER_POLL_INTERVAL="60")
@@ -139,14 +146,17 @@ def test_without_its_listener_a_worker_listens_again_at_once(stage: Scene) -> No
     )
     ((before,),) = stage.rows(listener)
     stage.rows("SELECT pg_terminate_backend(%s)", before)
-    eventually(lambda: {pid for (pid,) in stage.rows(listener)} - {before})
-    job = stage.enqueue("work")
+    unheard = stage.enqueue("work")
     asked = time.time()
-    stage.wait_for_run(job, "succeeded", within=5)
-    assert stage.notes.time_of_start(f"{job}.1") - asked < 1
+    eventually(lambda: {pid for (pid,) in stage.rows(listener)} - {before})
+    heard = stage.enqueue("work")
+    for job in (unheard, heard):
+        stage.wait_for_run(job, "succeeded", within=5)
+    assert stage.notes.time_of_start(f"{unheard}.1") - asked < 1
     stage.check_stops(worker)
 
 
+@pytest.mark.fault("P27")
 def test_without_notifications_the_poll_finds_the_jobs(stage: Scene) -> None:
     """A job that nobody was told of."""
     worker = stage.start_worker()
@@ -155,6 +165,7 @@ def test_without_notifications_the_poll_finds_the_jobs(stage: Scene) -> None:
     stage.check_stops(worker)
 
 
+@pytest.mark.fault("F10", "P24")
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_all_backends_killed_at_once_nothing_is_lost(stage: Scene, busy: bool) -> None:
     """Every connection of every worker is terminated."""
@@ -173,6 +184,7 @@ def test_all_backends_killed_at_once_nothing_is_lost(stage: Scene, busy: bool) -
     stage.check_stops(*workers)
 
 
+@pytest.mark.fault("F12")
 def test_without_connection_slots_the_start_fails_clearly_and_in_time(
     server: Server, outage: Scene
 ) -> None:
@@ -195,6 +207,7 @@ def _take_all_slots(server: Server, stack: ExitStack) -> None:
             stack.enter_context(psycopg.connect(server.dsn()))
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.slow
 def test_fifty_runs_at_once_need_few_connections_and_starve_no_heartbeat(stage: Scene) -> None:
     """Concurrency 50."""
@@ -216,6 +229,7 @@ def test_fifty_runs_at_once_need_few_connections_and_starve_no_heartbeat(stage: 
     stage.check_stops(worker)
 
 
+@pytest.mark.fault("F38")
 def test_a_long_snapshot_does_not_make_claims_slow(stage: Scene) -> None:
     """Somebody's transaction stays open and keeps what is finished from being cleaned away."""
     with psycopg.connect(stage.dsn) as holder:

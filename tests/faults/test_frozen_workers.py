@@ -10,6 +10,7 @@ from tests.support.eventually import eventually
 from tests.support.faults import Scene, freeze, now, thaw
 
 
+@pytest.mark.fault("F4", "P5")
 @pytest.mark.slow
 def test_a_zombies_close_changes_nothing_and_it_ends_itself_within_2_seconds(stage: Scene) -> None:
     """SIGSTOP until a sibling has taken over, then SIGCONT while that one runs the job again."""
@@ -53,3 +54,17 @@ def test_a_short_stop_harms_nobody(stage: Scene) -> None:
     stage.wait_for_run(job, "succeeded")
     stage.check_goes_on()
     stage.check_stops(worker, sibling)
+
+
+@pytest.mark.fault("P5")
+def test_a_worker_that_others_have_pruned_ends_its_runs_and_then_itself(stage: Scene) -> None:
+    """A plain worker beside it takes it for dead, with procrastinate's own function."""
+    worker = stage.start_worker()
+    job = stage.begin("work", seconds=50)
+    pruned_at = now()
+    stage.rows("SELECT procrastinate_prune_stalled_workers_v1(0)")
+    assert worker.process.wait(15) == 70
+    assert now() - pruned_at <= 5
+    assert stage.notes.time_of_end(f"{job}.1") - pruned_at <= 2
+    worker.wait_for("worker.failed")
+    assert stage.wait_for_run(job, "lost")["error_class"] == "ClaimLost"

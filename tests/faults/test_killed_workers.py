@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from queue_worker.database import connect
 from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive, kill
 
 
+@pytest.mark.fault("F1", "P8")
 def test_killed_holding_a_lock_its_run_is_lost_and_its_lock_free_within_3_seconds(
     stage: Scene,
 ) -> None:
@@ -46,6 +49,7 @@ def test_what_a_plain_job_has_started_dies_with_its_worker(stage: Scene) -> None
     eventually(lambda: not is_alive(child) and not is_alive(int(other)), within=1.5)
 
 
+@pytest.mark.fault("P8")
 def test_only_a_restartable_job_is_run_again(stage: Scene) -> None:
     """SIGKILL: what happens to the runs is what their jobs declare."""
     victim = stage.start_worker()
@@ -63,6 +67,7 @@ def test_only_a_restartable_job_is_run_again(stage: Scene) -> None:
     stage.check_stops(sibling)
 
 
+@pytest.mark.fault("F16", "P13")
 def test_a_run_that_kills_its_worker_is_quarantined_after_three(stage: Scene) -> None:
     """A poison pill: each attempt takes a worker with it, but not the fleet."""
     workers = [stage.start_worker() for _ in range(4)]
@@ -77,6 +82,7 @@ def test_a_run_that_kills_its_worker_is_quarantined_after_three(stage: Scene) ->
     stage.check_stops(*survivors)
 
 
+@pytest.mark.fault("F16")
 def test_a_run_that_exits_its_worker_is_rescued_as_one_that_is_killed(stage: Scene) -> None:
     """os._exit in a job."""
     first, second = stage.start_worker(), stage.start_worker()
@@ -87,6 +93,7 @@ def test_a_run_that_exits_its_worker_is_rescued_as_one_that_is_killed(stage: Sce
     assert 3 in {first.process.poll(), second.process.poll()}
 
 
+@pytest.mark.fault("F46", "P8")
 def test_a_waiting_twin_does_not_stop_the_rescue_of_the_others(stage: Scene) -> None:
     """A dead run whose queueing lock another job waits under, beside one that can restart."""
     victim = stage.start_worker()

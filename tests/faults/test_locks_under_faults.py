@@ -80,6 +80,7 @@ def test_a_run_that_ignores_the_loss_of_its_lock_ends_with_its_process_before_an
     stage.check_stops(sibling)
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.slow
 def test_mixed_priorities_on_two_locks_end_no_worker(stage: Scene) -> None:
     """Four workers claim for the same locks in different orders, for some seconds."""
@@ -102,6 +103,7 @@ def test_mixed_priorities_on_two_locks_end_no_worker(stage: Scene) -> None:
     stage.check_stops(*workers)
 
 
+@pytest.mark.fault("F15")
 def test_two_claims_for_one_lock_at_the_same_moment_end_no_worker(stage: Scene) -> None:
     """The same race, forced: a run that overtakes one which is just being claimed elsewhere."""
     first = stage.enqueue("locked")

@@ -14,6 +14,7 @@ from tests.support.faults import Scene
 from tests.support.proxy import Proxy
 
 
+@pytest.mark.fault("F11", "P25")
 @pytest.mark.slow
 def test_a_half_open_connection_is_noticed_and_its_lock_changes_hands_once(
     stage: Scene, proxy: Proxy
@@ -36,6 +37,7 @@ def test_a_half_open_connection_is_noticed_and_its_lock_changes_hands_once(
     stage.check_stops(sibling)
 
 
+@pytest.mark.fault("F11")
 def test_cut_off_for_good_a_worker_still_obeys_sigterm(stage: Scene, proxy: Proxy) -> None:
     """Half-open connections everywhere: it can close nothing, but it must not hang; and says so."""
     cut_off = stage.start_worker(
@@ -50,6 +52,7 @@ def test_cut_off_for_good_a_worker_still_obeys_sigterm(stage: Scene, proxy: Prox
     cut_off.wait_for("worker.failed")
 
 
+@pytest.mark.fault("F11")
 def test_idle_and_cut_off_for_good_a_worker_obeys_sigterm_at_once(
     stage: Scene, proxy: Proxy
 ) -> None:
@@ -59,7 +62,7 @@ def test_idle_and_cut_off_for_good_a_worker_obeys_sigterm_at_once(
     cut_off.wait_for("lock_session.lost", within=15)
     began = time.monotonic()
     assert cut_off.stop(signal.SIGTERM, within=30) == 0
-    assert time.monotonic() - began <= 10
+    assert time.monotonic() - began <= 5
 
 
 def test_after_a_black_hole_a_worker_goes_on_with_its_own_locks(stage: Scene, proxy: Proxy) -> None:

@@ -21,6 +21,7 @@ def session_to(dsn: str, time_limit: float) -> Session:
     return Session(dsn, name=NAME, connect_timeout=2, time_limit=time_limit)
 
 
+@pytest.mark.fault("P25")
 async def test_a_statement_that_is_swallowed_ends_at_its_time_limit(
     stage: Scene, proxy: Proxy
 ) -> None:

@@ -62,7 +62,6 @@ def claim(manager: RunManager, session: Session) -> Any:
     async def claim(
         free: int = 10, worker_id: int = 1, queues: list[str] | None = None
     ) -> list[Claim]:
-        queues = queues or [name for (name,) in await session.fetch("list_queues", {})]
         claims, _ = await manager.claim_runs(
             session, worker_id=worker_id, jobs=["known"], queues=queues, free=free
         )
@@ -133,6 +132,7 @@ async def test_claims_one_of_a_lock_at_a_time_in_order(
     assert len(order) == 4
 
 
+@pytest.mark.fault("P12")
 async def test_a_later_job_does_not_hold_back_its_lock(connection: Any, claim: Any) -> None:
     put(connection, lock="L", scheduled_at="2999-01-01")
     due = put(connection, lock="L")
@@ -147,6 +147,7 @@ async def test_an_unknown_job_keeps_its_place_in_the_lock_order(
     assert await claim() == []
 
 
+@pytest.mark.fault("P15", "P33")
 async def test_a_close_writes_queue_row_and_ledger_together(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
@@ -183,6 +184,7 @@ async def test_a_close_sent_twice_changes_nothing(
     assert rows(connection, "SELECT outcome FROM queue_worker.run") == [("succeeded",)]
 
 
+@pytest.mark.fault("F4", "P1")
 async def test_a_late_close_of_a_rescued_run_changes_no_live_row(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
@@ -206,6 +208,7 @@ async def test_a_late_close_of_a_rescued_run_changes_no_live_row(
     ]
 
 
+@pytest.mark.fault("P1")
 async def test_the_same_worker_cannot_close_its_earlier_attempt(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
@@ -220,6 +223,7 @@ async def test_the_same_worker_cannot_close_its_earlier_attempt(
     assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("doing",)]
 
 
+@pytest.mark.fault("P2")
 async def test_a_late_close_of_a_waiting_row_changes_nothing(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
@@ -308,6 +312,7 @@ async def test_a_return_sent_twice_leaves_a_new_claim_alone(
     assert rows(connection, "SELECT status FROM procrastinate_jobs") == [("doing",)]
 
 
+@pytest.mark.fault("F15")
 async def test_mixed_priorities_on_one_lock_end_no_claim(
     connection: Any, database: str, manager: RunManager
 ) -> None:

@@ -196,6 +196,7 @@ def test_the_callers_cursors_and_search_path_do_not_matter(
     assert len(queued(connection)) == 1
 
 
+@pytest.mark.fault("P35")
 def test_a_clash_is_an_answer_and_the_transaction_goes_on(
     client: SyncQueueClient, connection: Any, database: str
 ) -> None:
@@ -233,6 +234,7 @@ async def test_a_connection_of_the_other_kind_is_refused_before_anything_is_writ
 # Batches -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P35")
 def test_a_duplicate_skips_only_itself(client: SyncQueueClient, connection: Any) -> None:
     waiting = client.enqueue(
         regenerate, Content(content_id="old"), queueing_lock="old"
@@ -270,6 +272,7 @@ def test_thousands_are_one_statement(client: SyncQueueClient, connection: Any) -
     assert all(answer.enqueued for answer in answers)
 
 
+@pytest.mark.fault("F28", "F29", "F30")
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
@@ -328,6 +331,7 @@ def test_the_limit_of_arguments_is_a_setting(database: str, connection: Any) -> 
 # Databases that do not answer --------------------------------------------------------------------
 
 
+@pytest.mark.fault("F41")
 async def test_an_unreachable_server_is_one_clear_error_at_once() -> None:
     settings = load_settings(database_url=f"postgresql://ada:{CANARY}@127.0.0.1:1/app")
     with (
@@ -436,13 +440,13 @@ def test_a_client_is_usable_again_after_close(client: SyncQueueClient, connectio
     assert len(queued(connection)) == 2
 
 
-def test_a_pooler_is_given_no_prepared_statements(database: str, connection: Any) -> None:
-    pooled = load_settings(database_url=database, direct_url=database, client_pool_size=1)
-    with SyncQueueClient(registry, pooled) as client:
+def test_the_server_itself_is_given_prepared_statements(database: str) -> None:
+    with SyncQueueClient(registry, load_settings(database_url=database, client_pool_size=1)) as one:
         for _ in range(10):
-            client.enqueue(daily)
-        with client._open_pool().connection() as own:
-            assert own.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+            one.enqueue(daily)
+        with one._open_pool().connection() as own:
+            found = own.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    assert any("enqueue_jobs" in text for (text,) in found)
 
 
 def test_the_client_names_itself_in_the_database(client: SyncQueueClient, connection: Any) -> None:

@@ -94,6 +94,7 @@ def test_it_is_audited_without_its_arguments(enqueue: Enqueue, connection: Any) 
     )  # fmt: skip
 
 
+@pytest.mark.fault("F29", "F30")
 @pytest.mark.parametrize(
     ("call", "message", "hint"),
     [
@@ -120,6 +121,7 @@ def test_bad_input_is_one_clear_error_and_nothing_is_written(
     assert queued(connection, "id") == []
 
 
+@pytest.mark.fault("F28")
 def test_a_nul_character_never_reaches_the_queue(enqueue: Enqueue, connection: Any) -> None:
     with pytest.raises(psycopg.errors.UntranslatableCharacter):
         enqueue("reports.daily", args=r"""'{"a": "\u0000"}'""")

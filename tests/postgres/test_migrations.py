@@ -29,6 +29,7 @@ def _catalog(connection: psycopg.Connection) -> list[tuple]:
     ).fetchall()
 
 
+@pytest.mark.fault("P32")
 def test_migrating_twice_applies_once(empty_database: str) -> None:
     with connect(empty_database, name="test") as connection:
         first = migrate(connection)
@@ -81,6 +82,27 @@ def test_a_changed_function_is_applied_again(empty_database: str) -> None:
         assert [m.name for m in migrate(connection)] == ["functions/audit.sql"]
 
 
+@pytest.mark.fault("F40")
+@pytest.mark.parametrize(
+    ("drop", "name"),
+    [
+        ("DROP FUNCTION queue_worker.assert_fence", "functions/assert_fence.sql"),
+        ("DROP FUNCTION content_pipeline.rate_z_score", "functions/rate_z_score.sql"),
+        ("DROP VIEW queue_worker.blocked", "views/blocked.sql"),
+    ],
+)
+def test_a_function_or_view_that_is_gone_is_refused_and_made_again(
+    connection: psycopg.Connection, drop: str, name: str
+) -> None:
+    before = _catalog(connection)
+    connection.execute(drop)
+    with pytest.raises(MigrationsPending, match=name):
+        check_migrations(connection)
+    assert [m.name for m in migrate(connection)] == [name]
+    check_migrations(connection)
+    assert _catalog(connection) == before
+
+
 def test_a_newer_database_is_refused(empty_database: str) -> None:
     with connect(empty_database, name="test") as connection:
         migrate(connection)
@@ -109,6 +131,7 @@ def test_a_file_that_fails_is_rolled_back_whole(
         check_migrations(connection)
 
 
+@pytest.mark.fault("P32")
 @pytest.mark.parametrize(
     "last",
     [path.name for path in sorted(Path(migrations_path).glob("*.sql")) if path.name >= "02.14"],

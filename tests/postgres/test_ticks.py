@@ -72,6 +72,7 @@ async def test_a_new_job_waits_for_its_first_tick(session: Session, connection: 
     assert states(connection) == []
 
 
+@pytest.mark.fault("P29")
 @pytest.mark.parametrize("catch_up", [0, 1, 3])
 async def test_after_an_outage_the_policy_decides_what_is_run(
     session: Session, connection: Any, catch_up: int
@@ -95,6 +96,7 @@ async def test_a_tick_is_decided_once(session: Session, connection: Any) -> None
     assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (1,)
 
 
+@pytest.mark.fault("P6")
 async def test_a_confused_worker_cannot_go_back(session: Session, connection: Any) -> None:
     """A clock that jumped back, or a process that slept, fires nothing again."""
     last_seen(connection, timedelta(hours=1))

@@ -16,6 +16,7 @@ def put(connection: Any, task: str = "job", **columns: Any) -> int:
     return int(found[0])
 
 
+@pytest.mark.fault("P12")
 def test_blocked_says_what_waits_for_which_lock_and_why(connection: Any) -> None:
     runs = put(connection, "runs", lock="L", status="doing")
     waits = put(connection, "waits", lock="L")
@@ -32,6 +33,7 @@ def test_blocked_says_what_waits_for_which_lock_and_why(connection: Any) -> None
     ]
 
 
+@pytest.mark.fault("P21")
 @pytest.mark.parametrize("abort", [True, False])
 def test_a_job_that_is_cancelled_while_it_waits_has_its_outcome(
     connection: Any, abort: bool

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -160,6 +161,14 @@ def plain_starts_another(ctx: JobContext) -> None:
     note("other", other.pid)
     note("start", ctx.lock_key or "-", ctx.run_id, os.getpid())
     other.wait()
+
+
+@registry.job("plain_until_told", timeout=MINUTE)
+def plain_until_told(ctx: JobContext) -> None:
+    """Ends when the test has written a line that says so."""
+    with noted(ctx):
+        while "\ngo on\n" not in Path(os.environ["TEST_NOTES"]).read_text():
+            time.sleep(0.05)
 
 
 class Array:

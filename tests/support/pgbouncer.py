@@ -20,8 +20,11 @@ from tests.support.postgres import free_port
 
 
 @contextmanager
-def pgbouncer(dsn: str, pool_mode: str) -> Iterator[str]:
-    """The DSN of a PgBouncer in this mode in front of the database; skips where there is none."""
+def pgbouncer(dsn: str, pool_mode: str, sessions: int = 20) -> Iterator[str]:
+    """The DSN of a PgBouncer in this mode in front of the database; skips where there is none.
+
+    It shares so many sessions of the server among all its clients.
+    """
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH')}:/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is not installed")
@@ -32,7 +35,7 @@ def pgbouncer(dsn: str, pool_mode: str) -> Iterator[str]:
         f"[databases]\n* = host={_part(dsn, 'host')} port={_part(dsn, 'port')} user=postgres\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\n"
         f"auth_file = {folder}/users\npool_mode = {pool_mode}\nunix_socket_dir =\n"
-        "default_pool_size = 20\n"
+        f"default_pool_size = {sessions}\n"
     )
     account = pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
     for path in (folder, folder / "users", folder / "ini"):

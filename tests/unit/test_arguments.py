@@ -101,6 +101,7 @@ def changed(**values: Any) -> Wide:
     return found
 
 
+@pytest.mark.fault("F28", "F29")
 @pytest.mark.parametrize(
     ("job", "arguments", "problem"),
     [
@@ -170,6 +171,7 @@ def test_many_problems_are_ten() -> None:
     assert len(error.problems) == 10
 
 
+@pytest.mark.fault("F29")
 def test_two_megabytes_are_refused_in_bytes_of_json() -> None:
     assert "2,0" in str(refused(WIDE, Wide(text="x" * 2_000_000)))
     size = len(dump_arguments(WIDE, Wide(text="ü"), LIMIT).encode())

@@ -15,6 +15,7 @@ def ages(*minutes: float) -> list[datetime]:
     return [NOW - timedelta(minutes=m) for m in minutes]
 
 
+@pytest.mark.fault("P29")
 @pytest.mark.parametrize(
     ("due", "catch_up", "run"),
     [

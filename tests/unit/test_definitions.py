@@ -89,6 +89,7 @@ def with_args(model: Any) -> dict[str, Any]:
     return {"args": model, "function": run_with}
 
 
+@pytest.mark.fault("F30", "P14", "P28", "P30")
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
@@ -251,6 +252,7 @@ def test_the_docstring_describes_a_job_in_one_line() -> None:
     assert job(function=run_plainly).description == ""
 
 
+@pytest.mark.fault("P14")
 def test_waits_grow_up_to_their_cap_and_end() -> None:
     policy = RetryPolicy(5, wait=timedelta(seconds=10), longest_wait=timedelta(seconds=35))
     waits = [policy.wait_after(attempt) for attempt in range(1, 6)]

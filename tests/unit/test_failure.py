@@ -8,8 +8,7 @@ import pytest
 
 from queue_worker.errors import JobFunctionError
 from queue_worker.execution.failure import (
-    MESSAGE_CHARACTERS,
-    TRACEBACK_CHARACTERS,
+    TRACEBACK_BYTES,
     Failure,
     describe_failure,
 )
@@ -70,13 +69,14 @@ def test_whatever_an_error_says_can_be_stored(error: BaseException, message: str
     assert is_storable(failure)
 
 
-def test_fifty_megabytes_are_cut() -> None:
-    failure = describe_failure(raised(ValueError("x" * 50_000_000)))
-    assert failure.message.startswith("xxx")
-    assert failure.message.endswith("… (50,000,000 characters)")
-    assert len(failure.message) < MESSAGE_CHARACTERS + 100
+@pytest.mark.fault("F20")
+@pytest.mark.parametrize("letter", ["x", "ü", "漢", "🐘", "\0", "\ud800"])
+def test_twenty_megabytes_are_cut_to_eight_kilobytes(letter: str) -> None:
+    failure = describe_failure(raised(ValueError(letter * 5_000_000)))
+    assert failure.message.startswith(describe_failure(ValueError(letter * 3)).message)
+    assert failure.message.endswith("… (5,000,000 characters)")
     assert failure.traceback
-    assert len(failure.traceback) <= TRACEBACK_CHARACTERS + 1
+    assert len((failure.message + failure.traceback).encode()) <= 8_192
     assert is_storable(failure)
 
 
@@ -89,7 +89,7 @@ def test_a_recursion_without_end_is_an_error_as_any_other() -> None:
     failure = describe_failure(caught.value)
     assert failure.error_class == "RecursionError"
     assert failure.traceback
-    assert len(failure.traceback) <= TRACEBACK_CHARACTERS + 1
+    assert len(failure.traceback) <= TRACEBACK_BYTES + 1
 
 
 def test_a_chain_without_end_is_cut() -> None:
@@ -114,5 +114,5 @@ def test_what_a_child_process_raised_keeps_its_name() -> None:
     assert failure.error_class == "ZeroDivisionError"
     assert failure.message == "by�zero"
     assert failure.traceback
-    assert len(failure.traceback) <= TRACEBACK_CHARACTERS + 1
+    assert len(failure.traceback) <= TRACEBACK_BYTES + 1
     assert is_storable(failure)

@@ -56,6 +56,7 @@ def test_the_helpers_of_the_contract_feed_the_same_series() -> None:
     assert value(metrics, "job_failures_total", error="ValueError") == 1
 
 
+@pytest.mark.fault("P20")
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 def test_what_goes_wrong_in_an_observer_is_logged_and_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, outcome: str

@@ -17,16 +17,22 @@ LIBRARIES = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 pytestmark = pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed")
 
 
-def with_clock(env: dict[str, str], offset: str) -> dict[str, str]:
-    """The environment of a process whose wall clock is wrong; its monotonic clock is not."""
+def with_clock(env: dict[str, str], offset: str | Path) -> dict[str, str]:
+    """The environment of a process whose wall clock is wrong; its monotonic clock is not.
+
+    The offset may stand in a file: written anew, it makes the clock jump.
+    """
+    is_file = isinstance(offset, Path)
     return env | {
         "LD_PRELOAD": str(LIBRARIES[0]),
-        "FAKETIME": offset,
+        "FAKETIME_TIMESTAMP_FILE" if is_file else "FAKETIME": str(offset),
+        "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
 
 
+@pytest.mark.fault("F34")
 @pytest.mark.parametrize("offsets", [("+0", "-6s", "+14s"), ("-1h", "+2h", "+400d")])
 def test_workers_with_wrong_clocks_fire_each_tick_once_and_in_time(
     database: str, connection: Any, tmp_path: Path, offsets: tuple[str, ...]
@@ -40,6 +46,34 @@ def test_workers_with_wrong_clocks_fire_each_tick_once_and_in_time(
         workers = [stack.enter_context(worker_process(with_clock(env, o))) for o in offsets]
         eventually(lambda: len(notes.read_text().splitlines()) >= 6)
         assert [worker.stop() for worker in workers] == [0] * len(offsets)
+    check_ticks(connection)
+
+
+@pytest.mark.fault("F35")
+def test_a_clock_that_jumps_back_and_forth_fires_no_tick_twice_and_leaves_none_out(
+    database: str, connection: Any, tmp_path: Path
+) -> None:
+    """Two workers whose host's clock is set back an hour, and then two hours forward."""
+    notes, clock = tmp_path / "notes", tmp_path / "clock"
+    notes.touch()
+    clock.write_text("+0\n")
+    env = environment(
+        database, TEST_NOTES=str(notes), QUEUE_WORKER_APP="tests.support.jobs:registry"
+    )
+    with ExitStack() as stack:
+        workers = [stack.enter_context(worker_process(with_clock(env, clock))) for _ in range(2)]
+        for offset in ("-1h\n", "+1h\n", "+1h\n"):
+            seen = len(notes.read_text().splitlines())
+            eventually(lambda seen=seen: len(notes.read_text().splitlines()) >= seen + 2)
+            clock.write_text(offset)
+        assert [worker.stop() for worker in workers] == [0, 0]
+    told = [float(line.split()[-1]) for line in notes.read_text().splitlines()]
+    assert max(b - a for a, b in pairwise(told)) > 3000  # it did jump
+    check_ticks(connection)
+
+
+def check_ticks(connection: Any) -> None:
+    """Every tick was fired, once, and in time; every run is as long as it was."""
     ticks = connection.execute(
         "SELECT due_at, decided_at - due_at, state FROM queue_worker.tick ORDER BY due_at"
     ).fetchall()

@@ -45,6 +45,7 @@ def small_disk(connection: Any) -> Iterator[Path]:
         folder.rmdir()
 
 
+@pytest.mark.fault("F44")
 def test_a_run_that_ends_on_a_full_disk_is_closed_when_there_is_room(
     database: str, settings: Settings, connection: Any, small_disk: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ OVERLAPS = """
 """
 
 
+@pytest.mark.fault("P7")
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_ten_workers_and_ten_inline_runs_of_one_locked_job_never_overlap(
@@ -91,6 +92,7 @@ def test_an_inline_run_names_the_holder_and_enqueues_nothing(
         worker.process.kill()
 
 
+@pytest.mark.fault("P7")
 def test_an_advisory_lock_that_is_held_sends_a_run_on_demand_back(
     database: str, settings: Settings, connection: Any, tmp_path: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_an_advisory_lock_that_is_held_sends_a_run_on_demand_back(
     ]
 
 
+@pytest.mark.fault("P20")
 def test_a_scheduled_run_whose_lock_is_held_is_skipped_and_names_the_holder(
     database: str, connection: Any, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def wait_for_runs(connection: psycopg.Connection[Any], count: int) -> None:
     )
 
 
+@pytest.mark.fault("P16", "P18", "P19")
 def test_every_outcome_is_recorded_once(
     worker: WorkerProcess, client: SyncQueueClient, connection: Any, notes: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_declared_retry_is_carried_out_and_each_attempt_recorded(
     worker.wait_for("job.failed", attempt=3)
 
 
+@pytest.mark.fault("P14")
 def test_without_a_policy_nothing_is_retried(
     worker: WorkerProcess, client: SyncQueueClient, connection: Any
 ) -> None:
@@ -135,6 +137,7 @@ def test_arguments_that_do_not_fit_fail_the_run(
     assert ledger(connection)["nap"][:2] == ["failed", "ArgumentsError"]
 
 
+@pytest.mark.fault("F26", "P11")
 def test_an_unknown_job_waits_for_a_worker_that_knows_it(
     worker: WorkerProcess, client: SyncQueueClient, connection: Any
 ) -> None:
@@ -148,6 +151,7 @@ def test_an_unknown_job_waits_for_a_worker_that_knows_it(
     ).fetchone() == ("todo",)
 
 
+@pytest.mark.fault("P34")
 def test_a_log_line_tells_of_each_run_and_never_of_arguments(
     worker: WorkerProcess, client: SyncQueueClient
 ) -> None:
@@ -158,6 +162,7 @@ def test_a_log_line_tells_of_each_run_and_never_of_arguments(
     assert "canary-argument" not in str(worker.lines)
 
 
+@pytest.mark.fault("P20")
 def test_dry_run_records_and_calls_nothing(
     database: str, client: SyncQueueClient, connection: Any, notes: Path
 ) -> None:

@@ -8,20 +8,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.processes import environment, worker_process
 
 
-def test_three_workers_fire_each_tick_once(database: str, connection: Any, tmp_path: Path) -> None:
+@pytest.mark.fault("F32")
+def test_four_workers_fire_each_tick_once(database: str, connection: Any, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.touch()
     env = environment(
         database, TEST_NOTES=str(notes), QUEUE_WORKER_APP="tests.support.jobs:registry"
     )
     with ExitStack() as stack:
-        workers = [stack.enter_context(worker_process(env)) for _ in range(3)]
+        workers = [stack.enter_context(worker_process(env)) for _ in range(4)]
         eventually(lambda: len(notes.read_text().splitlines()) >= 5)
-        assert [worker.stop() for worker in workers] == [0, 0, 0]
+        assert [worker.stop() for worker in workers] == [0] * 4
     due = [line.split()[1] for line in notes.read_text().splitlines()]
     assert len(due) == len(set(due))
     ticks = connection.execute(

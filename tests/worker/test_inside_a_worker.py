@@ -1,0 +1,75 @@
+"""A worker in this process, where what it knows can be looked at and its intervals are short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from queue_worker import Settings
+from queue_worker.worker import claimer
+from queue_worker.worker.process import Worker
+from tests.support.eventually import eventually_async
+from tests.support.jobs import without_ticker
+
+
+@pytest.fixture
+async def worker(
+    settings: Settings, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Worker]:
+    monkeypatch.setattr(claimer, "RECONCILE_INTERVAL", 0.2)
+    worker = Worker(without_ticker, settings.model_copy(update={"poll_interval": 0.1}))
+    working = asyncio.create_task(worker.run())
+    known = "SELECT count(*) FROM queue_worker.worker"
+    try:
+        await eventually_async(
+            lambda: working.done() or connection.execute(known).fetchone() == (1,)
+        )
+        yield worker
+    finally:
+        worker.stop()
+        assert await working == 0
+
+
+def put(connection: Any, task: str, **columns: Any) -> int:
+    row = {"task_name": task, "queue_name": "default", **columns}
+    marks = ", ".join(f"%({name})s" for name in row)
+    found = connection.execute(
+        f"INSERT INTO procrastinate_jobs ({', '.join(row)}) VALUES ({marks}) RETURNING id", row
+    ).fetchone()
+    return int(found[0])
+
+
+async def until_succeeded(connection: Any, queue_job_id: int) -> None:
+    query = "SELECT FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'"
+    await eventually_async(lambda: connection.execute(query, [queue_job_id]).fetchone() is not None)
+
+
+@pytest.mark.fault("P9")
+async def test_a_claim_that_its_worker_does_not_know_of_is_given_back_and_run(
+    worker: Worker, connection: Any
+) -> None:
+    """The answer of a claim got lost: the row says `doing`, and nobody does it."""
+    ((worker_id,),) = connection.execute("SELECT worker_id FROM queue_worker.worker").fetchall()
+    orphan = put(connection, "noop", status="doing", worker_id=worker_id)
+    await until_succeeded(connection, orphan)
+    assert connection.execute("SELECT attempt FROM queue_worker.run").fetchall() == [(1,)]
+
+
+@pytest.mark.fault("F45")
+async def test_ten_thousand_names_that_nobody_declared_make_no_series(
+    worker: Worker, connection: Any
+) -> None:
+    connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+        " SELECT 'default', 'unknown-' || n FROM generate_series(1, 10000) AS n"
+    )
+    await until_succeeded(connection, put(connection, "noop"))
+    series = [
+        sample.labels["job"]
+        for metric in worker._station.metrics.registry.collect()
+        for sample in metric.samples
+    ]
+    assert set(series) == {"noop"}
