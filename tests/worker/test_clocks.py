@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import timedelta
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ def check_ticks(connection: Any) -> None:
     ticks = connection.execute(
         "SELECT due_at, decided_at - due_at, state FROM queue_worker.tick ORDER BY due_at"
     ).fetchall()
+    # Between its publishing and the first look a slow start may miss the very first ones.
+    ticks = list(dropwhile(lambda tick: tick[2] == "missed", ticks))
     assert {state for _, _, state in ticks} == {"enqueued"}
     assert all(b - a == timedelta(seconds=1) for (a, *_), (b, *_) in pairwise(ticks))
     assert all(timedelta(0) <= late < timedelta(seconds=2) for _, late, _ in ticks)
