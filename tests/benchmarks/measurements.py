@@ -1,0 +1,30 @@
+"""The measurements by name, and how one call goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.benchmarks.drain import measure_drain
+from tests.benchmarks.measuring import Measuring, say
+from tests.benchmarks.plan import Plan
+from tests.benchmarks.samples import Results, machine
+from tests.benchmarks.server import BenchmarkServer
+from tests.benchmarks.systems.found import find_systems
+
+BY_NAME: dict[str, Callable[[Measuring], None]] = {
+    "drain": measure_drain,
+}
+
+
+def measure(plan: Plan, server: BenchmarkServer, results: Results) -> None:
+    """Take all measurements of the plan; what is known so far stands in the results."""
+    systems, notes = find_systems(plan)
+    results.notes.extend(notes)
+    for note in notes:
+        say(note)
+    results.conditions.update(machine())
+    results.conditions["server"] = server.conditions()
+    results.conditions["settings"] = {system.name: system.settings for system in systems}
+    measuring = Measuring(plan, server, systems, results)
+    for name in plan.measurements or BY_NAME:
+        BY_NAME[name](measuring)
