@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import psycopg
 from psycopg import sql
@@ -49,7 +49,7 @@ class Fleet:
         self._prefix = prefix
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
             path = folder / "board"
@@ -97,7 +97,7 @@ class Fleet:
                     stdin=subprocess.DEVNULL,
                     stdout=self._output,
                     stderr=subprocess.STDOUT,
-                )  # fmt: skip
+                )
             )
 
     @property

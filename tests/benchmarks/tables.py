@@ -18,7 +18,11 @@ def render(results: Results, *, markdown: bool = False) -> str:
     parts = []
     for (measurement, case, metric), figures in _grouped(results.samples).items():
         title = f"{measurement}, {case}: {metric}"
-        parts.append(_render_table(title, list(_rows(figures)), markdown=markdown))
+        parts.append(
+            _render_table(
+                title, list(_rows(figures, is_better_high="per_s" in metric)), markdown=markdown
+            )
+        )
     return "\n\n".join(parts)
 
 
@@ -36,7 +40,7 @@ def _grouped(samples: Iterable[Sample]) -> dict[tuple[str, str, str], _Figures]:
     return found
 
 
-def _rows(figures: _Figures) -> Iterable[Sequence[str]]:
+def _rows(figures: _Figures, *, is_better_high: bool) -> Iterable[Sequence[str]]:
     ours = figures.get(_OURS, {})
     for system, values in figures.items():
         known = list(values.values())
@@ -46,7 +50,8 @@ def _rows(figures: _Figures) -> Iterable[Sequence[str]]:
     rivals = [values for system, values in figures.items() if system.startswith("pgqueuer")]
     if len(rivals) > 1 and ours:
         rounds = set.intersection(*(set(values) for values in rivals))
-        best = {number: max(values[number] for values in rivals) for number in rounds}
+        better = max if is_better_high else min
+        best = {number: better(values[number] for values in rivals) for number in rounds}
         yield _BEST, "", "", "", _ratio(ours, best)
 
 

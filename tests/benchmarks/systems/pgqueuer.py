@@ -90,7 +90,7 @@ def _insert(
     """What its own enqueue writes: the job, and `queued` in the log."""
     for begin in range(0, jobs, _CHUNK):
         connection.execute(
-            "WITH inserted AS (INSERT INTO pgqueuer"  # noqa: S608  constants of this file
+            "WITH inserted AS (INSERT INTO pgqueuer"
             " (priority, entrypoint, execute_after, status)"
             f" SELECT {priority}, %s, {due}, 'queued' FROM generate_series(1, %s)"
             " RETURNING id, status, priority, entrypoint)"

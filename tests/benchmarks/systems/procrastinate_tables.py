@@ -13,12 +13,12 @@ _CHUNK = 20_000  # rows a statement
 
 def fill(connection: psycopg.Connection[Any], jobs: int, kind: str = NOOP) -> None:
     """Waiting jobs, with the events and notifications that belong to them."""
-    _insert(connection, jobs, kind, LOCK_KEY if kind == LOCKED else None, "0", "NULL")
+    _insert(connection, jobs, task=kind, lock=LOCK_KEY if kind == LOCKED else None)
 
 
 def fill_scheduled(connection: psycopg.Connection[Any], jobs: int) -> None:
     """Jobs that are due tomorrow, of higher priority than any other."""
-    _insert(connection, jobs, NOOP, None, "10", "now() + interval '1 day'")
+    _insert(connection, jobs, priority=10, due="now() + interval '1 day'")
 
 
 def fill_finished(connection: psycopg.Connection[Any], jobs: int) -> None:
@@ -71,14 +71,15 @@ def finished(connection: psycopg.Connection[Any]) -> dict[str, int]:
 def _insert(
     connection: psycopg.Connection[Any],
     jobs: int,
-    task: str,
-    lock: str | None,
-    priority: str,
-    due: str,
+    *,
+    task: str = NOOP,
+    lock: str | None = None,
+    priority: int = 0,
+    due: str = "NULL",
 ) -> None:
     for begin in range(0, jobs, _CHUNK):
         connection.execute(
-            "INSERT INTO procrastinate_jobs"  # noqa: S608  constants of this file
+            "INSERT INTO procrastinate_jobs"
             " (queue_name, task_name, lock, priority, scheduled_at)"
             f" SELECT 'default', %s, %s, {priority}, {due} FROM generate_series(1, %s)",
             [task, lock, min(_CHUNK, jobs - begin)],
