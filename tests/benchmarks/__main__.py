@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks.fleet import MeasurementError
 from tests.benchmarks.measurements import measure
 from tests.benchmarks.plan import MEASUREMENTS, Plan
+from tests.benchmarks.plot import draw, require_matplotlib
 from tests.benchmarks.samples import Results
 from tests.benchmarks.server import CannotMeasureError, benchmark_server
 from tests.benchmarks.tables import render
@@ -22,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = {field.name: getattr(options, field.name) for field in fields(Plan)}
     plan = Plan(**{name: value for name, value in wanted.items() if value is not None})
     try:
+        if options.plot:
+            require_matplotlib()
         with benchmark_server(os.environ.get("DATABASE_URL")) as server:
             results = Results()
             try:
@@ -37,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _write(results: Results, options: argparse.Namespace) -> None:
     if options.json:
         results.write(options.json)
+    if options.plot:
+        draw(results, options.plot)
     print(render(results, markdown=options.markdown))  # noqa: T201  a command
 
 

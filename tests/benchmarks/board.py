@@ -9,6 +9,8 @@ from __future__ import annotations
 import mmap
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PATH = "BENCHMARK_BOARD"  # environment variables of a worker process
@@ -59,6 +61,16 @@ class Board:
 def board_of_this_process() -> Board:
     """The board that the benchmark has given to this worker process."""
     return Board(Path(os.environ[PATH]), int(os.environ.get(SLOT, "0")))
+
+
+@contextmanager
+def given_to_this_process(path: Path) -> Iterator[None]:
+    """Let jobs that run in this very process report to this board."""
+    os.environ[PATH] = str(path)
+    try:
+        yield
+    finally:
+        del os.environ[PATH]
 
 
 def _size() -> int:

@@ -20,6 +20,14 @@ from tests.benchmarks.cpu import cpu_seconds
 from tests.benchmarks.systems.base import System
 from tests.support.processes import REPOSITORY
 
+_PROFILED = """
+import cProfile
+profiler = cProfile.Profile()
+try:
+    profiler.runctx({code!r}, {{}}, {{}})
+finally:
+    profiler.dump_stats({path!r})
+"""
 _READY = 120.0  # seconds for all workers to reach the gate
 _STOP = 15.0  # seconds for a worker to end after SIGTERM
 
@@ -39,14 +47,14 @@ class Fleet:
         workers: int = 1,
         concurrency: int | None = None,
         extra: dict[str, str] | None = None,
-        prefix: tuple[str, ...] = (),
+        profile: Path | None = None,
     ) -> None:
         self._system = system
         self._dsn = dsn
         self._workers = workers
         self._concurrency = concurrency
         self._extra = extra or {}
-        self._prefix = prefix
+        self._profile = profile
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -88,10 +96,9 @@ class Fleet:
         for slot in range(self._workers):
             command, env = self._system.worker(self._dsn, self._concurrency)
             env = {**env, boards.PATH: str(self._path), boards.SLOT: str(slot % boards.SLOTS)}
-            env = {name: value for name, value in env.items() if name != "PYTHONWARNINGS"}
             self._processes.append(
                 subprocess.Popen(
-                    [*self._prefix, *command],
+                    self._profiled(list(command)),
                     env={**env, **self._extra},
                     cwd=REPOSITORY,
                     stdin=subprocess.DEVNULL,
@@ -99,6 +106,17 @@ class Fleet:
                     stderr=subprocess.STDOUT,
                 )
             )
+
+    def _profiled(self, command: list[str]) -> list[str]:
+        """The same command under the profiler, if a profile is wanted."""
+        if self._profile is None:
+            return command
+        python, *arguments = command
+        code = arguments[1] if arguments[0] == "-c" else None
+        if code is None:
+            raise MeasurementError(f"{self._system.name} can't be profiled: it isn't `python -c`")
+        profiled = _PROFILED.format(code=code, path=str(self._profile))
+        return [python, "-c", profiled, *arguments[2:]]
 
     @property
     def pids(self) -> list[int]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.benchmarks.drain import measure_drain
+from tests.benchmarks.enqueue import measure_enqueue
+from tests.benchmarks.growth import measure_growth
+from tests.benchmarks.idle import measure_idle
+from tests.benchmarks.lock import measure_lock
 from tests.benchmarks.measuring import Measuring, say
+from tests.benchmarks.overhead import measure_overhead
+from tests.benchmarks.pickup import measure_pickup
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.samples import Results, machine
 from tests.benchmarks.server import BenchmarkServer
@@ -13,6 +19,12 @@ from tests.benchmarks.systems.found import find_systems
 
 BY_NAME: dict[str, Callable[[Measuring], None]] = {
     "drain": measure_drain,
+    "enqueue": measure_enqueue,
+    "pickup": measure_pickup,
+    "growth": measure_growth,
+    "lock": measure_lock,
+    "idle": measure_idle,
+    "overhead": measure_overhead,
 }
 
 

@@ -36,9 +36,10 @@ class Measuring:
         with self.server.database(system.name, system.create) as dsn:
             yield dsn
 
-    def rate(self, system: System) -> float:
-        """Jobs that one worker of it does in a second, as far as is known."""
-        return self.rates.get(system.name, float(system.guess))
+    def note(self, text: str) -> None:
+        """Something that the reader of the results must know."""
+        self.results.notes.append(text)
+        say(text)
 
     def add(
         self, measurement: str, case: str, system: System, number: int, **metrics: float | None

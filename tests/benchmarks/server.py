@@ -27,7 +27,7 @@ OPTIONS = {
     "shared_buffers": "1GB",
     "max_wal_size": "4GB",
     "max_connections": "600",
-    "log_min_messages": "log",
+    "log_line_prefix": "%d:",
 }
 _CONDITIONS = (
     "server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers",

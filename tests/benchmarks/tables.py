@@ -16,7 +16,7 @@ _HEAD = ("system", "median", "least to most", "rounds", "ours ÷ it: median (lea
 def render(results: Results, *, markdown: bool = False) -> str:
     """Every measurement, case and metric as a table."""
     parts = []
-    for (measurement, case, metric), figures in _grouped(results.samples).items():
+    for (measurement, case, metric), figures in grouped(results.samples).items():
         title = f"{measurement}, {case}: {metric}"
         parts.append(
             _render_table(
@@ -32,7 +32,8 @@ def spread(values: Iterable[float]) -> str:
     return f"{_number(median(known))} ({_number(min(known))} to {_number(max(known))})"
 
 
-def _grouped(samples: Iterable[Sample]) -> dict[tuple[str, str, str], _Figures]:
+def grouped(samples: Iterable[Sample]) -> dict[tuple[str, str, str], _Figures]:
+    """The figures of each measurement, case and metric."""
     found: dict[tuple[str, str, str], _Figures] = {}
     for sample in samples:
         figures = found.setdefault((sample.measurement, sample.case, sample.metric), {})

@@ -11,10 +11,11 @@ import psycopg
 from queue_worker import EnqueueRequest, QueueClient, load_settings
 from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
+from tests.benchmarks.environments import environment
 from tests.benchmarks.systems import procrastinate_tables as tables
 from tests.benchmarks.systems.base import NOOP
 from tests.benchmarks.systems.ours_jobs import Numbered, noop, registry, stamp
-from tests.support.processes import command, environment
+from tests.support.processes import command
 
 
 class Ours:

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from pgqueuer.queries import Queries
 
+from tests.benchmarks.environments import environment
 from tests.benchmarks.systems.base import NOOP, STAMP
 from tests.benchmarks.systems.pgqueuer_driver import close_driver, open_driver
-from tests.support.processes import environment
 
 _CHUNK = 20_000  # rows a statement
 

@@ -11,10 +11,10 @@ from typing import Any
 import procrastinate
 import psycopg
 
+from tests.benchmarks.environments import environment
 from tests.benchmarks.systems import procrastinate_tables as tables
 from tests.benchmarks.systems.base import NOOP, STAMP
 from tests.benchmarks.systems.plain_jobs import build_app
-from tests.support.processes import environment
 
 _BEST = 100  # no other concurrency is better by more than a few percent
 
