@@ -22,9 +22,8 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
 
 
 def cpu_between(before: dict[int, float], after: dict[int, float]) -> float | None:
-    """CPU seconds used between two readings, by the processes that are in both."""
-    both = before.keys() & after.keys()
-    return sum(after[pid] - before[pid] for pid in both) if both else None
+    """CPU seconds used between two readings, by processes that live on or are new."""
+    return sum(used - before.get(pid, 0.0) for pid, used in after.items()) if after else None
 
 
 def memory(pid: int) -> dict[str, float]:
@@ -37,7 +36,12 @@ def memory(pid: int) -> dict[str, float]:
     return {name.lower(): int(sizes[name][1]) / 1024 for name in ("Rss", "Pss") if name in sizes}
 
 
-def server_pids(connection: psycopg.Connection[Any]) -> list[int]:
+def server_cpu_seconds(connection: psycopg.Connection[Any]) -> dict[int, float]:
+    """CPU seconds of the server's processes so far, but for that of this connection."""
+    return cpu_seconds(_server_pids(connection))
+
+
+def _server_pids(connection: psycopg.Connection[Any]) -> list[int]:
     """The server's processes but that of this connection; none if it runs on another host."""
     rows = connection.execute("SELECT pid, pid = pg_backend_pid() FROM pg_stat_activity").fetchall()
     own = next(pid for pid, is_own in rows if is_own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.benchmarks.cpu import cpu_between, cpu_seconds, server_pids
+from tests.benchmarks.cpu import cpu_between, server_cpu_seconds
 from tests.benchmarks.fleet import Fleet, MeasurementError
 from tests.benchmarks.measuring import Measuring
 from tests.benchmarks.systems.base import System
@@ -22,20 +22,27 @@ class Drained:
 
     Attributes:
         jobs: how many were done.
-        seconds: how long that took.
+        run_seconds: until the last of them had run.
+        seconds: until all of them were recorded; some systems wait before they write the last.
         worker_cpu: CPU seconds of the workers.
         server_cpu: CPU seconds of the server's processes; None where it runs elsewhere.
     """
 
     jobs: int
+    run_seconds: float
     seconds: float
     worker_cpu: float | None
     server_cpu: float | None
 
     @property
     def rate(self) -> float:
-        """Jobs a second."""
+        """Jobs run and recorded a second."""
         return self.jobs / self.seconds
+
+    @property
+    def run_rate(self) -> float:
+        """Jobs run a second."""
+        return self.jobs / self.run_seconds
 
     def per_job(self, cpu: float | None) -> float | None:
         """CPU microseconds a job."""
@@ -49,20 +56,22 @@ def measure_drain(measuring: Measuring) -> None:
         for workers in measuring.plan.workers:
             drained = drain_new(measuring, system, jobs=sizes[system.name], workers=workers)
             if workers == 1:
-                measuring.rates[system.name] = drained.rate
+                measuring.rates[system.name] = drained.run_rate
             measuring.add(
                 "drain", f"{workers} worker{'s' if workers > 1 else ''}", system, number,
                 jobs_per_s=drained.rate,
+                run_jobs_per_s=drained.run_rate,
                 worker_cpu_us_per_job=drained.per_job(drained.worker_cpu),
                 server_cpu_us_per_job=drained.per_job(drained.server_cpu),
             )  # fmt: skip
 
 
 def calibrate(measuring: Measuring, system: System) -> int:
-    """How many jobs one worker does in the planned time."""
+    """How many jobs one worker does in the planned time, by a short drain if need be."""
     seconds = measuring.plan.seconds
-    first = max(_LEAST, int(system.guess * seconds * _CALIBRATION))
-    measuring.rates[system.name] = drain_new(measuring, system, jobs=first).rate
+    if system.name not in measuring.rates:
+        first = max(_LEAST, int(system.guess * seconds * _CALIBRATION))
+        measuring.rates[system.name] = drain_new(measuring, system, jobs=first).run_rate
     return max(_LEAST, int(measuring.rates[system.name] * seconds))
 
 
@@ -83,20 +92,20 @@ def drain_new(measuring: Measuring, system: System, *, jobs: int, workers: int =
     return drained
 
 
-def drain(fleet: Fleet, jobs: int, *, limit: float) -> Drained:
+def drain(fleet: Fleet, jobs: int, *, limit: float, to_last_close: bool = True) -> Drained:
     """Start the fleet and let it do this many jobs, or what it can do within the limit."""
     with fleet.gate():
         began = time.monotonic()
-        servers = server_pids(fleet.connection)
-        before, server_before = fleet.cpu(), cpu_seconds(servers)
+        before, server_before = fleet.cpu(), server_cpu_seconds(fleet.connection)
         until = began + limit
         fleet.wait(lambda: fleet.board.total() >= jobs, until)
-        if fleet.board.total() >= jobs:
+        run_seconds = time.monotonic() - began
+        if to_last_close and fleet.board.total() >= jobs:
             fleet.wait(fleet.is_done, until)
         seconds, done = time.monotonic() - began, fleet.board.total()
         worker_cpu = cpu_between(before, fleet.cpu())
-        server_cpu = cpu_between(server_before, cpu_seconds(servers))
-    return Drained(done, seconds, worker_cpu, server_cpu)
+        server_cpu = cpu_between(server_before, server_cpu_seconds(fleet.connection))
+    return Drained(done, run_seconds, seconds, worker_cpu, server_cpu)
 
 
 def require_recorded(system: System, fleet: Fleet, jobs: int) -> None:

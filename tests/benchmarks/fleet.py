@@ -127,7 +127,7 @@ class Fleet:
         """CPU seconds of each worker so far."""
         return cpu_seconds(self.pids)
 
-    def wait(self, fact: Callable[[], bool], until: float, pause: float = 0.002) -> bool:
+    def wait(self, fact: Callable[[], bool], until: float, pause: float = 0.005) -> bool:
         """Wait until the fact holds or the monotonic clock says `until`; whether it holds.
 
         Raises:

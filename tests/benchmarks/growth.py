@@ -1,6 +1,6 @@
 """How the drain rate changes when the tables are full of something else.
 
-Each case is compared with a drain of the same jobs from empty tables in the same round.
+Each case is compared with a drain of the same jobs from empty tables just before it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.systems.base import LOCKED, System
 
 Connection = psycopg.Connection[Any]
+_CHURN_LIMIT = 300.0  # seconds to do the jobs that are not measured
 
 
 @dataclass(frozen=True)
@@ -33,65 +34,69 @@ class Case:
     """
 
     name: str
-    fill: Callable[[System, Connection, Plan], None]
+    fill: Callable[[System, Connection], None] = lambda _system, _connection: None
     needs_locks: bool = False
     holds_back_vacuum: bool = False
 
 
 def cases(plan: Plan) -> list[Case]:
-    """All of them, in the sizes of the plan."""
-    rows = f"{plan.rows:,}"
-    return [
-        Case(f"{rows} finished", lambda system, c, p: system.fill_finished(c, p.rows)),
-        Case(f"{rows} waiting", lambda system, c, p: system.fill(c, p.rows)),
-        Case(
-            f"{rows} for later, higher priority",
-            lambda system, c, p: system.fill_scheduled(c, p.rows),
+    """Those that are wanted, in the sizes of the plan."""
+    rows, locked = plan.rows, plan.locked
+    known = {
+        "finished": Case(f"{rows:,} finished", lambda s, c: s.fill_finished(c, rows)),
+        "waiting": Case(f"{rows:,} waiting", lambda s, c: s.fill(c, rows)),
+        "later": Case(
+            f"{rows:,} for later, higher priority", lambda s, c: s.fill_scheduled(c, rows)
         ),
-        Case(
-            f"{plan.locked:,} waiting on one lock",
-            lambda system, c, p: system.fill(c, p.locked, LOCKED),
+        "lock": Case(
+            f"{locked:,} waiting on one lock",
+            lambda s, c: s.fill(c, locked, LOCKED),
             needs_locks=True,
         ),
-        Case(
-            f"vacuum held back, {plan.churned:,} jobs done",
-            lambda _system, _c, _p: None,
-            holds_back_vacuum=True,
-        ),
-    ]
+        "vacuum": Case(f"vacuum held back, {plan.churned:,} jobs done", holds_back_vacuum=True),
+    }
+    return [known[name] for name in plan.cases]
 
 
 def measure_growth(measuring: Measuring) -> None:
-    """Every system in turns, through all cases."""
+    """One case after the other, the systems taking turns in each."""
     sizes = {system.name: calibrate(measuring, system) for system in measuring.systems}
-    nothing = Case("empty", lambda _system, _c, _p: None)
-    for number, system in measuring.turns():
-        jobs = sizes[system.name]
-        empty = _drain(measuring, system, nothing, jobs)
-        measuring.add("growth", nothing.name, system, number, jobs_per_s=empty.rate)
-        for case in cases(measuring.plan):
+    for case in cases(measuring.plan):
+        for number, system in measuring.turns():
             if case.needs_locks and not system.has_locks:
                 continue
+            jobs = sizes[system.name]
+            empty = _drain(measuring, system, Case("empty"), jobs)
             full = _drain(measuring, system, case, jobs)
             measuring.add(
-                "growth", case.name, system, number,
+                "growth", case.name, system, number, empty_jobs_per_s=empty.rate,
                 jobs_per_s=full.rate, times_empty=full.rate / empty.rate,
             )  # fmt: skip
+        measuring.server.drop_templates(case.name)
 
 
 def _drain(measuring: Measuring, system: System, case: Case, jobs: int) -> Drained:
-    """The jobs that were done until the last one, or until the limit."""
-    plan = measuring.plan
-    with measuring.database(system) as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        case.fill(system, connection, plan)
-        with _old_transaction(dsn) if case.holds_back_vacuum else nullcontext():
-            if case.holds_back_vacuum and not system.churn(connection, plan.churned):
-                _churn(system, dsn, connection, plan)
-            system.fill(connection, jobs)
+    """The jobs that were done until the last one has run, or until the limit."""
+
+    def create(dsn: str) -> None:
+        system.create(dsn)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            case.fill(system, connection)
             connection.execute("VACUUM ANALYZE")
-            measuring.server.checkpoint()
-            with Fleet(system, dsn) as fleet:
-                return drain(fleet, jobs, limit=plan.limit)
+
+    plan = measuring.plan
+    with (
+        measuring.server.database(system.name, create, contents=case.name) as dsn,
+        psycopg.connect(dsn, autocommit=True) as connection,
+        _old_transaction(dsn) if case.holds_back_vacuum else nullcontext(),
+    ):
+        if case.holds_back_vacuum and not system.churn(connection, plan.churned):
+            _churn(system, dsn, connection, plan)
+        system.fill(connection, jobs)
+        connection.execute("VACUUM ANALYZE")
+        measuring.server.checkpoint()
+        with Fleet(system, dsn) as fleet:
+            return drain(fleet, jobs, limit=plan.limit, to_last_close=False)
 
 
 @contextmanager
@@ -109,9 +114,9 @@ def _churn(system: System, dsn: str, connection: Connection, plan: Plan) -> None
     system.fill(connection, plan.churned)
     connection.execute("ANALYZE")
     with Fleet(system, dsn) as fleet:
-        limit = max(120.0, plan.limit * 4)
-        if drain(fleet, plan.churned, limit=limit).jobs < plan.churned:
-            raise MeasurementError(
-                f"{system.name} did not do {plan.churned:,} jobs within {limit:g} s: "
-                "fewer, with --churned, may do"
-            )
+        done = drain(fleet, plan.churned, limit=_CHURN_LIMIT).jobs
+    if done < plan.churned:
+        raise MeasurementError(
+            f"{system.name} did {done:,} of {plan.churned:,} jobs in {_CHURN_LIMIT:g} s: fewer, "
+            "with --churned, may do"
+        )

@@ -7,13 +7,12 @@ from typing import Any
 
 import psycopg
 
-from tests.benchmarks.cpu import cpu_between, cpu_seconds, memory, server_pids
+from tests.benchmarks.cpu import cpu_between, memory, server_cpu_seconds
 from tests.benchmarks.fleet import Fleet, MeasurementError
 from tests.benchmarks.measuring import Measuring, say
 from tests.benchmarks.statements import StatementCounter, between
 from tests.benchmarks.systems.base import System
 
-_SETTLE = 3.0  # seconds without a new connection, after which a fleet has started
 _CONNECTIONS = 10  # at most, of one worker
 _SPARE = 20  # connections left for others
 _WAKE = 1.0  # seconds in which workers react to a notification
@@ -36,17 +35,20 @@ def _measure_one(measuring: Measuring, system: System) -> dict[str, float | None
     """What one idle worker costs a minute."""
     with (
         measuring.database(system) as dsn,
-        StatementCounter(measuring.server, dsn, system.claim_pattern) as counter,
+        StatementCounter(measuring, dsn, system.claim_pattern) as counter,
         Fleet(system, dsn) as fleet,
     ):
-        _start(fleet, system)
-        servers = server_pids(fleet.connection)
-        began, before, server_before = time.monotonic(), fleet.cpu(), cpu_seconds(servers)
+        _start(fleet, system, settle=measuring.plan.settle)
+        began, before, server_before = (
+            time.monotonic(),
+            fleet.cpu(),
+            server_cpu_seconds(fleet.connection),
+        )
         with between(counter) as found:
             time.sleep(measuring.plan.idle_seconds)
         minutes = (time.monotonic() - began) / 60
         worker_cpu = cpu_between(before, fleet.cpu())
-        server_cpu = cpu_between(server_before, cpu_seconds(servers))
+        server_cpu = cpu_between(server_before, server_cpu_seconds(fleet.connection))
         used = memory(fleet.pids[0])
     return {
         "transactions_per_min": found[0].transactions / minutes,
@@ -66,10 +68,10 @@ def _measure_fleet(measuring: Measuring, system: System, workers: int) -> dict[s
     rarely = {"QUEUE_WORKER_POLL_INTERVAL": "3600"}
     with (
         measuring.database(system) as dsn,
-        StatementCounter(measuring.server, dsn, system.claim_pattern) as counter,
+        StatementCounter(measuring, dsn, system.claim_pattern) as counter,
         Fleet(system, dsn, workers=workers, extra=rarely) as fleet,
     ):
-        _start(fleet, system, workers)
+        _start(fleet, system, settle=measuring.plan.settle, workers=workers)
         with between(counter) as quiet:
             time.sleep(_WAKE)
         with between(counter) as woken:
@@ -85,7 +87,7 @@ def _measure_fleet(measuring: Measuring, system: System, workers: int) -> dict[s
     }
 
 
-def _start(fleet: Fleet, system: System, workers: int = 1) -> None:
+def _start(fleet: Fleet, system: System, *, settle: float, workers: int = 1) -> None:
     """Start the workers, and wait until all are connected and nothing new happens."""
     fleet.start()
     seen, since = 0, time.monotonic()
@@ -96,7 +98,7 @@ def _start(fleet: Fleet, system: System, workers: int = 1) -> None:
         if connected != seen:
             seen, since = connected, time.monotonic()
         wanted = workers * system.claimants
-        return connected >= wanted and time.monotonic() - since > _SETTLE
+        return connected >= wanted and time.monotonic() - since > settle
 
     if not fleet.wait(is_settled, time.monotonic() + _READY, 0.1):
         raise MeasurementError(

@@ -10,7 +10,6 @@ from tests.benchmarks.fleet import Fleet
 from tests.benchmarks.measuring import Measuring
 from tests.benchmarks.systems.base import LOCKED, System
 
-_CONCURRENCIES = (1, 10)
 _LOCKED = 1  # the counter of jobs that share the lock
 
 
@@ -19,7 +18,7 @@ def measure_lock(measuring: Measuring) -> None:
     for number, system in measuring.turns():
         if not system.has_locks:
             continue
-        for concurrency in _CONCURRENCIES:
+        for concurrency in measuring.plan.concurrencies:
             done, seconds = _measure(measuring, system, concurrency)
             measuring.add(
                 "lock", f"{measuring.plan.lock_jobs} jobs, concurrency {concurrency}", system,

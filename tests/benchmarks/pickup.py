@@ -36,8 +36,7 @@ class NotKeptUpError(Exception):
 def measure_pickup(measuring: Measuring) -> None:
     """Every system in turns: its worker idle, then half as busy as it can be."""
     for system in measuring.systems:
-        if system.name not in measuring.rates:
-            calibrate(measuring, system)
+        calibrate(measuring, system)
     for number, system in measuring.turns():
         measuring.add("pickup", "idle", system, number, **_measure(measuring, system, None))
         try:
@@ -94,7 +93,7 @@ def _stream(system: System, dsn: str, rate: float) -> Iterator[None]:
     """Other jobs, so many a second, while the block runs."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.stream", system.name, dsn, str(rate)],
+            [sys.executable, "-m", "tests.benchmarks.stream", system.name, str(rate)],
             env=environment(dsn), cwd=REPOSITORY, stdin=subprocess.DEVNULL,
             stdout=output, stderr=output,
         )  # fmt: skip

@@ -43,6 +43,7 @@ class Results:
     conditions: dict[str, object] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    has_failed: bool = False
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""

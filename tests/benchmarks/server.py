@@ -50,7 +50,7 @@ class BenchmarkServer:
 
     dsn: str
     log: Path | None = None
-    _templates: dict[str, str] = field(default_factory=dict)
+    _templates: dict[tuple[str, str], str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def conditions(self) -> dict[str, str]:
@@ -59,13 +59,18 @@ class BenchmarkServer:
             return {name: _show(connection, name) for name in _CONDITIONS}
 
     @contextmanager
-    def database(self, system: str, create: Callable[[str], None]) -> Iterator[str]:
-        """The DSN of a new database with the tables of this system, dropped after the block."""
-        if system not in self._templates:
-            template = self._create(system, "template1")
-            self._templates[system] = template
-            create(make_conninfo(self.dsn, dbname=template))
-        name = self._create(system, self._templates[system])
+    def database(
+        self, system: str, create: Callable[[str], None], *, contents: str = "empty"
+    ) -> Iterator[str]:
+        """The DSN of a new database of this system, dropped after the block.
+
+        What `create` makes is made once for all databases with the same contents.
+        """
+        key = (system, contents)
+        if key not in self._templates:
+            self._templates[key] = self._create(system, "template1")
+            create(make_conninfo(self.dsn, dbname=self._templates[key]))
+        name = self._create(system, self._templates[key])
         try:
             yield make_conninfo(self.dsn, dbname=name)
         finally:
@@ -76,15 +81,15 @@ class BenchmarkServer:
         with suppress(psycopg.errors.InsufficientPrivilege):
             self._administer(sql.SQL("CHECKPOINT"))
 
-    def close(self) -> None:
-        """Drop the templates."""
-        for name in self._templates.values():
-            self._drop(name)
+    def drop_templates(self, contents: str | None = None) -> None:
+        """Drop what databases with these contents are made from; None means all."""
+        for key in [key for key in self._templates if contents in {key[1], None}]:
+            self._drop(self._templates.pop(key))
 
     def _create(self, system: str, template: str) -> str:
         name = f"benchmark_{os.getpid()}_{next(self._numbers)}_{system.replace('-', '_')}"
         self._administer(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
@@ -113,7 +118,7 @@ def benchmark_server(dsn: str | None) -> Iterator[BenchmarkServer]:
         try:
             yield server
         finally:
-            server.close()
+            server.drop_templates()
         return
     with temporary_server(os.environ.get("TEST_POSTGRES", "18"), OPTIONS) as own:
         socket = f"postgresql://postgres@/postgres?host={own.folder}&port={own.port}"

@@ -17,9 +17,8 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from tests.benchmarks.server import BenchmarkServer
+from tests.benchmarks.measuring import Measuring
 
-_FLUSH = 1.5  # seconds until busy sessions have told the statistics of their transactions
 _LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*): ")
 
 
@@ -41,7 +40,9 @@ class Counted:
 class StatementCounter:
     """Counts what is sent to one database, by sessions that connect after it was made."""
 
-    def __init__(self, server: BenchmarkServer, dsn: str, claim_pattern: str) -> None:
+    def __init__(self, measuring: Measuring, dsn: str, claim_pattern: str) -> None:
+        server = measuring.server
+        self._flush = measuring.plan.settle / 2
         self._claim = re.compile(claim_pattern, re.IGNORECASE | re.DOTALL)
         self._connection = psycopg.connect(server.dsn, autocommit=True)
         with psycopg.connect(dsn, autocommit=True) as inside:
@@ -58,8 +59,8 @@ class StatementCounter:
         self._connection.close()
 
     def read(self) -> Counted:
-        """Everything so far."""
-        time.sleep(_FLUSH)
+        """Everything so far, once sessions have told the statistics of their transactions."""
+        time.sleep(self._flush)
         row = self._connection.execute(
             "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s",
             [self._database],

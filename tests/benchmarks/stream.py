@@ -1,11 +1,12 @@
 """A steady stream of no-op jobs, from a process of its own.
 
-`python -m tests.benchmarks.stream SYSTEM DSN JOBS_A_SECOND` enqueues until it is ended.
+`python -m tests.benchmarks.stream SYSTEM JOBS_A_SECOND` enqueues into DATABASE_URL until it is ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -31,9 +32,9 @@ async def stream(system: System, dsn: str, rate: float) -> None:
 
 def main() -> None:
     """Read the arguments and stream."""
-    name, dsn, rate = sys.argv[1:]
+    name, rate = sys.argv[1:]
     systems, _ = find_systems(Plan(systems=(name,)))
-    run_client(stream(systems[0], dsn, float(rate)))
+    run_client(stream(systems[0], os.environ["DATABASE_URL"], float(rate)))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Pgqueuer:
     def worker(self, dsn: str, concurrency: int | None) -> tuple[Sequence[str], dict[str, str]]:
         module = "tests.benchmarks.systems.pgqueuer_worker"
         sizes = [str(self.claimants), str(concurrency or self._batch)]
-        return [sys.executable, "-m", module, self._driver, dsn, *sizes], environment(dsn)
+        return [sys.executable, "-m", module, self._driver, *sizes], environment(dsn)
 
     @asynccontextmanager
     async def client(self, dsn: str) -> AsyncIterator[_Client]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 
@@ -47,4 +48,4 @@ def _register(queue: PgQueuer) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
-    uvloop.run(work(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    uvloop.run(work(sys.argv[1], os.environ["DATABASE_URL"], int(sys.argv[2]), int(sys.argv[3])))

@@ -45,7 +45,7 @@ class Plain:
 
     def worker(self, dsn: str, concurrency: int | None) -> tuple[Sequence[str], dict[str, str]]:
         module = "tests.benchmarks.systems.plain_worker"
-        return [sys.executable, "-m", module, dsn, str(concurrency or _BEST)], environment(dsn)
+        return [sys.executable, "-m", module, str(concurrency or _BEST)], environment(dsn)
 
     @asynccontextmanager
     async def client(self, dsn: str) -> AsyncIterator[_Client]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 
 from tests.benchmarks.systems.plain_jobs import build_app
@@ -18,4 +19,4 @@ async def work(dsn: str, concurrency: int) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
-    asyncio.run(work(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(work(os.environ["DATABASE_URL"], int(sys.argv[1])))

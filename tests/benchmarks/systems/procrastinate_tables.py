@@ -12,7 +12,7 @@ _CHUNK = 20_000  # rows a statement
 
 
 def fill(connection: psycopg.Connection[Any], jobs: int, kind: str = NOOP) -> None:
-    """Waiting jobs, with the events and notifications that belong to them."""
+    """Waiting jobs, with the event of each; their triggers run, so that workers are notified."""
     _insert(connection, jobs, task=kind, lock=LOCK_KEY if kind == LOCKED else None)
 
 
