@@ -20,7 +20,7 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test soak lint types build dev requirements clean
+.PHONY: help demo test soak benchmark lint types build dev requirements clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ test: $(VENV)/.project ## all tests: on an embedded Postgres 18, on TEST_POSTGRE
 
 soak: $(VENV)/.project ## the fault suite for as long as one likes, for example ARGS="--minutes 60"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+benchmark: $(VENV)/.benchmark ## measure it beside other queues, for example ARGS="drain --rounds 5 --json figures.json"
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: $(VENV)/.dev ## style, formatting, and the layers that imports must respect
 	$(BIN)/ruff check .
@@ -49,7 +52,8 @@ build: $(VENV)/.dev ## the source archive and the wheel, into dist/
 dev: $(VENV)/.dev ## only set up the environment, with the development tools
 
 # Pins are kept where they still fit; ARGS=--upgrade takes the newest. The versions are chosen once,
-# for development; the other two files are parts of that choice. No index or local folder is named.
+# for development; run and test are parts of that choice, and benchmark only adds to it. No index or
+# local folder is named.
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
 	--custom-compile-command "make requirements" pyproject.toml --extra embedded
@@ -58,6 +62,7 @@ requirements: $(VENV)/.dev ## pin the dependencies anew after a change in pyproj
 	$(compile) --group dev --output-file requirements/dev.txt $(ARGS)
 	$(compile) --group test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(compile) --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(compile) --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt $(ARGS)
 
 clean: ## remove the environment, caches, builds and the demo's database
 	rm -rf $(VENV) .demo build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -80,4 +85,8 @@ $(VENV)/.project: $(VENV)/.requirements pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.project requirements/dev.txt
 	@$(install) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.benchmark: $(VENV)/.project requirements/benchmark.txt
+	@$(install) --require-hashes -r requirements/benchmark.txt
 	@touch $@

@@ -1,0 +1,41 @@
+"""What our worker itself costs a job that does nothing, and which part of it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import board as boards
+from tests.benchmarks.board import Board
+from tests.benchmarks.drain import calibrate, drain_new
+from tests.benchmarks.measuring import Measuring, say
+from tests.benchmarks.profiled import profile
+from tests.benchmarks.runner_alone import microseconds_per_run
+
+
+def measure_overhead(measuring: Measuring) -> None:
+    """Ours alone: the runner without a database, a whole worker, and its profile."""
+    ours = next((system for system in measuring.systems if system.name == "ours"), None)
+    if ours is None:
+        say("overhead is measured of our own worker only: add `ours` to --systems")
+        return
+    jobs = calibrate(measuring, ours)
+    for number in range(measuring.plan.rounds):
+        runner = _runner_alone(measuring.plan.calls)
+        drained = drain_new(measuring, ours, jobs=jobs)
+        whole = drained.per_job(drained.worker_cpu)
+        measuring.add(
+            "overhead", "no-op job", ours, number, runner_cpu_us_per_job=runner,
+            worker_cpu_us_per_job=whole,
+            runner_percent_of_worker=None if whole is None else runner / whole * 100,
+        )  # fmt: skip
+    for part, percent in profile(measuring, ours, jobs).items():
+        measuring.add("overhead", f"profile: {part}", ours, 0, percent=percent)
+
+
+def _runner_alone(calls: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        path = Path(folder) / "board"
+        Board.create(path).close()
+        with boards.given_to_this_process(path):
+            return microseconds_per_run(calls)
