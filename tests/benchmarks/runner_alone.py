@@ -67,7 +67,8 @@ def _claim(number: int) -> Claim:
         arguments="{}",
         due_at=None,
         enqueued_at=now,
-        enqueued_by="benchmark",
         claimed_at=now,
+        restarts=0,
+        losses=0,
         received=time.monotonic(),
     )

@@ -29,8 +29,9 @@ CLAIM = Claim(
     arguments="{}",
     due_at=None,
     enqueued_at=datetime.now(UTC),
-    enqueued_by="test",
     claimed_at=datetime.now(UTC),
+    restarts=0,
+    losses=0,
     received=time.monotonic(),
 )
 
