@@ -48,7 +48,7 @@ class RunManager(JobManager):
             DatabaseUnreachable: the database does not answer.
         """
         parameters = {"worker_id": worker_id, "jobs": jobs, "queues": queues, "after_lock": None}
-        window = free + self._taken_by_others + _SPARE
+        window, has_wrapped = free + self._taken_by_others + _SPARE, False
         while True:
             try:
                 rows = await session.fetch(
@@ -60,14 +60,15 @@ class RunManager(JobManager):
             claims = _as_claims([row[3:] for row in rows if row[3] is not None])
             is_window_full = met == window
             self._taken_by_others = min(met, free) - len(claims)
-            if parameters["after_lock"] is not None:
+            if parameters["after_lock"] is not None:  # on to the last lock, and once from the first
                 self._after_lock = last_lock or ""
-                return claims, last_lock is not None
-            if len(claims) == free:
-                return claims, True
-            if claims or not (is_window_full or hides_locks):
-                return claims, is_window_full or hides_locks
-            if is_window_full and window < _WIDEST_WINDOW:
+                has_wrapped = has_wrapped or not parameters["after_lock"]
+                if claims or (last_lock is None and has_wrapped):
+                    return claims, bool(claims)
+                parameters["after_lock"] = self._after_lock
+            elif claims or not (is_window_full or hides_locks):
+                return claims, len(claims) == free or is_window_full or hides_locks
+            elif is_window_full and window < _WIDEST_WINDOW:
                 window *= 4
             else:
                 parameters["after_lock"] = self._after_lock

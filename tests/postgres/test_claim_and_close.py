@@ -349,3 +349,18 @@ async def test_procrastinates_own_worker_works_beside_ours(
         assert [c.queue_job_id for c in await claim()] == [mine]
         await app.run_worker_async(wait=False, queues=["theirs"], install_signal_handlers=False)
     assert done == [1]
+
+
+async def test_what_is_given_back_is_counted_and_the_next_claim_knows(
+    connection: Any, claim: Any, manager: RunManager, session: Session
+) -> None:
+    put(connection)
+    for outcome, restarts, losses in (
+        (Outcome.LOST, 1, 1), (Outcome.CANCELLED, 2, 1), (Outcome.FAILED, 2, 1)
+    ):  # fmt: skip
+        (one,) = await claim()
+        given_back = ended(one, outcome, retry_wait=-1.0)
+        assert await manager.close_runs(session, worker_id=1, ended=[given_back]) == []
+        (again,) = await claim()
+        assert (again.restarts, again.losses) == (restarts, losses)
+        await manager.return_runs(session, worker_id=1, claims=[again], wait=-1)

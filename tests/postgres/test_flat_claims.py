@@ -1,0 +1,201 @@
+"""However much waits, a claim looks at little; and what the triggers record stays procrastinate's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from procrastinate import PsycopgConnector
+
+from queue_worker.queue.manager import RunManager
+from queue_worker.session import _PINNING, Session
+from queue_worker.statements import positional_statement
+
+FREE = 10
+FILL = (
+    "INSERT INTO procrastinate_jobs"
+    " (queue_name, task_name, status, lock, priority, scheduled_at, worker_id)"
+    " SELECT {queue}, {task}, {status}, {lock}, {priority}, {scheduled_at}, NULL"
+    " FROM generate_series(1, {count}) AS g"
+)
+PLAIN = {
+    "queue": "'default'", "task": "'known'", "status": "'todo'", "lock": "NULL", "priority": "0",
+    "scheduled_at": "NULL", "count": "100",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def session(database: str) -> AsyncIterator[Session]:
+    session = Session(database, name="test", connect_timeout=5, pinned=True)
+    yield session
+    await session.aclose()
+
+
+@pytest.fixture
+def manager(database: str, connection: psycopg.Connection[Any]) -> RunManager:
+    connection.execute("SELECT procrastinate_register_worker_v1()")
+    return RunManager(PsycopgConnector(conninfo=database))
+
+
+def fill(connection: psycopg.Connection[Any], **columns: str) -> None:
+    connection.execute(FILL.format(**(PLAIN | columns)))
+
+
+def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None) -> int:
+    """The pages that one claim of ten looks at, with plans made while the table was empty."""
+    text, names = positional_statement("claim_runs")
+    given = {
+        "worker_id": 1, "jobs": ["known"], "queues": queues, "free": FREE, "window": FREE + 16,
+        "after_lock": None,
+    }  # fmt: skip
+    cursor = psycopg.RawCursor(connection)
+    cursor.execute(
+        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", [given[name] for name in names]
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    plan = (json.loads(row[0]) if isinstance(row[0], str) else row[0])[0]["Plan"]
+    assert plan["Actual Rows"] == FREE
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        {"status": "'succeeded'"},
+        {},
+        {"priority": "9", "scheduled_at": "now() + interval '1 day'"},
+        {"priority": "g % 5", "scheduled_at": "now() + interval '1 day'"},
+        {"lock": "'one'"},
+        {"lock": "'key ' || g", "scheduled_at": "now() + interval '1 day'", "priority": "9"},
+        {"queue": "'not served'", "priority": "9"},
+    ],
+    ids=["finished", "waiting", "later", "later, mixed", "one lock", "later, locked", "elsewhere"],
+)
+@pytest.mark.usefixtures("manager")
+def test_a_claim_touches_as_little_in_a_crowd(
+    connection: psycopg.Connection[Any], crowd: dict[str, str]
+) -> None:
+    connection.execute(_PINNING)
+    fill(connection)
+    touched(connection, ["default"])  # what is read once, such as catalogs
+    alone = touched(connection, ["default"])
+    connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
+    fill(connection, count="20000", **crowd)
+    connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_updated")
+    assert touched(connection, ["default"]) < 3 * alone + 100
+
+
+async def test_one_lock_that_fills_the_window_hides_no_other(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    fill(connection, lock="'held'", count="500", priority="5")
+    fill(connection, lock="'free ' || g", count="3")
+    first, _ = await claim(manager, session, free=1)
+    assert [c.lock_key for c in first] == ["held"]
+    found = set()
+    for _ in range(4):
+        claims, _ = await claim(manager, session, free=1)
+        found |= {c.lock_key for c in claims}
+    assert found == {"free 1", "free 2", "free 3"}
+
+
+async def test_what_others_are_just_taking_is_passed_over(
+    connection: psycopg.Connection[Any], database: str, manager: RunManager, session: Session
+) -> None:
+    fill(connection)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT FROM procrastinate_jobs ORDER BY id LIMIT 60 FOR UPDATE")
+        claims, may_find_more = await claim(manager, session, free=FREE)
+    assert [c.queue_job_id for c in claims] == list(range(61, 61 + FREE))
+    assert may_find_more
+
+
+async def test_what_was_scheduled_comes_by_priority_and_then_by_when_it_was_due(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    fill(connection, scheduled_at="now() - make_interval(hours => g)", count="3")
+    fill(connection, scheduled_at="now() - interval '1 minute'", priority="7", count="1")
+    fill(connection, priority="3", count="1")
+    order = [(await claim(manager, session, free=1))[0][0].queue_job_id for _ in range(3)]
+    assert order[:2] == [4, 5]
+    assert len((await claim(manager, session, free=9))[0]) == 2
+
+
+async def claim(manager: RunManager, session: Session, free: int) -> Any:
+    return await manager.claim_runs(session, worker_id=1, jobs=["known"], queues=None, free=free)
+
+
+CHANGES = (
+    FILL.format(**PLAIN | {"count": "4"}),
+    FILL.format(**PLAIN | {"count": "2", "scheduled_at": "now()"}),
+    FILL.format(**PLAIN | {"count": "1", "status": "'failed'"}),
+    "UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'",
+    "UPDATE procrastinate_jobs SET priority = 3",
+    "UPDATE procrastinate_jobs SET abort_requested = true WHERE id % 7 = 0 AND status = 'doing'",
+    "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id % 7 = 1 AND status = 'doing'",
+    "UPDATE procrastinate_jobs SET status = 'failed' WHERE id % 7 = 2 AND status = 'doing'",
+    "UPDATE procrastinate_jobs SET status = 'aborted', abort_requested = false WHERE id % 7 = 0",
+    "UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = now() WHERE id % 7 IN (2, 3)",
+    "UPDATE procrastinate_jobs SET status = 'cancelled' WHERE id % 7 = 3",
+)
+OURS = ("queue_worker_record_inserted", "queue_worker_record_updated")
+THEIRS = (
+    "procrastinate_trigger_status_events_insert_v1",
+    "procrastinate_trigger_status_events_update_v1",
+)
+
+
+def test_each_statement_records_what_procrastinate_records_for_each_row(
+    connection: psycopg.Connection[Any],
+) -> None:
+    def recorded() -> list[Any]:
+        connection.execute("TRUNCATE procrastinate_jobs RESTART IDENTITY CASCADE")
+        for change in CHANGES:
+            connection.execute(change)
+        events = "SELECT job_id, type FROM procrastinate_events ORDER BY job_id, type, at"
+        return connection.execute(events).fetchall()
+
+    ours = recorded()
+    for trigger in OURS:
+        connection.execute(f"ALTER TABLE procrastinate_jobs DISABLE TRIGGER {trigger}")
+    for trigger in THEIRS:
+        connection.execute(f"ALTER TABLE procrastinate_jobs ENABLE TRIGGER {trigger}")
+    assert ours == recorded()
+    assert len({kind for _, kind in ours}) == 8
+
+
+def test_a_statement_notifies_once_for_each_queue(
+    connection: psycopg.Connection[Any], database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as listening:
+        for channel in ("procrastinate_any_queue_v1", "procrastinate_queue_v1#a"):
+            listening.execute(f'LISTEN "{channel}"')
+        connection.execute(
+            FILL.format(**PLAIN | {"queue": "CASE g % 2 WHEN 0 THEN 'a' ELSE 'b' END"})
+        )
+        connection.execute("NOTIFY procrastinate_any_queue_v1, 'end'")
+        told = []
+        for notification in listening.notifies():
+            if notification.payload == "end":
+                break
+            told.append((notification.channel, json.loads(notification.payload)["count"]))
+    assert sorted(told) == [
+        ("procrastinate_any_queue_v1", 50),
+        ("procrastinate_any_queue_v1", 50),
+        ("procrastinate_queue_v1#a", 50),
+    ]
+
+
+def test_a_workers_row_is_deleted_without_a_look_at_every_job(
+    connection: psycopg.Connection[Any],
+) -> None:
+    fill(connection, status="'succeeded'", count="5000")
+    connection.execute("ANALYZE procrastinate_jobs")
+    plan = connection.execute(
+        "EXPLAIN UPDATE procrastinate_jobs SET worker_id = NULL WHERE worker_id = 1"
+    ).fetchall()
+    assert "queue_worker_jobs_worker_idx" in str(plan)
