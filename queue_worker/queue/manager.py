@@ -47,7 +47,12 @@ class RunManager(JobManager):
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        parameters = {"worker_id": worker_id, "jobs": jobs, "queues": queues, "after_lock": None}
+        parameters = {
+            "worker_id": worker_id,
+            "jobs": list(jobs),
+            "queues": list(queues) if queues else None,
+            "after_lock": None,
+        }
         window, has_wrapped = free + self._taken_by_others + _SPARE, False
         while True:
             try:

@@ -107,7 +107,7 @@ def test_a_worker_that_has_lost_one_of_its_loops_ends_loudly(stage: Scene) -> No
     """Somebody breaks what it claims with; what runs ends in peace, and nobody asked for a stop."""
     worker = stage.start_worker()
     job = stage.begin("work", seconds=2)
-    stage.rows("ALTER TABLE procrastinate_jobs RENAME COLUMN queue_worker_claimed_at TO gone")
+    stage.rows("ALTER TABLE procrastinate_jobs RENAME COLUMN args TO gone")
     assert worker.process.wait(20) == 70
     assert "the claimer ended" in worker.wait_for("worker.failed")["reason"]
     stage.wait_for_run(job, "succeeded")
