@@ -71,9 +71,23 @@ def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None
         {"priority": "g % 5", "scheduled_at": "now() + interval '1 day'"},
         {"lock": "'one'"},
         {"lock": "'key ' || g", "scheduled_at": "now() + interval '1 day'", "priority": "9"},
+        {
+            "lock": "'one'",
+            "scheduled_at": "CASE WHEN g > 1 THEN now() + interval '1 day' END",
+            "priority": "9",
+        },
         {"queue": "'not served'", "priority": "9"},
     ],
-    ids=["finished", "waiting", "later", "later, mixed", "one lock", "later, locked", "elsewhere"],
+    ids=[
+        "finished",
+        "waiting",
+        "later",
+        "later, mixed",
+        "one lock",
+        "later, locked",
+        "later behind a lock",
+        "elsewhere",
+    ],
 )
 @pytest.mark.usefixtures("manager")
 def test_a_claim_touches_as_little_in_a_crowd(
