@@ -22,7 +22,7 @@ WITH refused AS (
         WHERE before.queue_job_id = ended.queue_job_id
             AND before.attempt = ended.attempt
             AND before.worker_id = %(worker_id)s
-            AND before.outcome IN (ended.outcome, 'lost')
+            AND before.outcome = ended.outcome
     )
 ), written AS (
     INSERT INTO queue_worker.run (
@@ -47,6 +47,11 @@ WITH refused AS (
         'run:' || refused.queue_job_id || '.' || refused.attempt,
         'it ended ' || refused.outcome || ', but its claim was gone'
     FROM refused
+    WHERE NOT EXISTS (  -- sent again, it says so once
+        SELECT FROM queue_worker.audit_log AS said
+        WHERE said.subject = 'run:' || refused.queue_job_id || '.' || refused.attempt
+            AND said.action = 'close.refused'
+    )
 )
 SELECT queue_job_id, attempt
 FROM refused

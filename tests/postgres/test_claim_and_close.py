@@ -209,6 +209,28 @@ async def test_a_late_close_of_a_rescued_run_changes_no_live_row(
 
 
 @pytest.mark.fault("P1")
+async def test_a_late_close_of_a_run_that_the_reaper_has_recorded_is_refused_and_audited_once(
+    connection: Any, claim: Any, manager: RunManager, session: Session
+) -> None:
+    """The reaper's row names the dead worker: it must not pass for that worker's own close."""
+    queue_job_id = put(connection)
+    connection.execute(
+        "INSERT INTO queue_worker.worker"
+        " (worker_id, kind, host, pid, version, registry_digest, queues, concurrency,"
+        " last_heartbeat_at) VALUES (1, 'worker', 'h', 1, 'v', 'd', '{}', 1, now() - interval '1 h')"
+    )
+    (zombie,) = await claim(worker_id=1)
+    connection.execute("SELECT queue_worker.rescue_worker(1, 2)")
+    late = ended(zombie)
+    for _ in range(2):  # the second time as if the answer of the first had got lost
+        assert await manager.close_runs(session, worker_id=1, ended=[late]) == [late]
+    assert rows(connection, "SELECT outcome, error_class FROM queue_worker.run") == [
+        ("lost", "WorkerLost")
+    ]
+    refused = "SELECT subject FROM queue_worker.audit_log WHERE action = 'close.refused'"
+    assert rows(connection, refused) == [(f"run:{queue_job_id}.1",)]
+
+
 async def test_the_same_worker_cannot_close_its_earlier_attempt(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
