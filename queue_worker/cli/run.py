@@ -21,8 +21,8 @@ from queue_worker.governance.reports import Row, follow_job
 from queue_worker.observability.logs import configure_logs
 from queue_worker.queue.client import SyncQueueClient
 from queue_worker.registry import load_registry
-from queue_worker.worker import loop
 from queue_worker.worker.inline import run_inline
+from queue_worker.worker.loop import new_runner
 
 _FOLLOW_INTERVAL = 0.2  # seconds between two looks at a job that is waited for
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
@@ -55,7 +55,8 @@ def run(
     with ready_database(settings) as connection:
         if inline:
             configure_logs(settings)
-            ended = loop.run(run_inline(registry, settings, definition, given, wait=wait), settings)
+            with new_runner(settings) as runner:
+                ended = runner.run(run_inline(registry, settings, definition, given, wait=wait))
             _finish(ended.claim.queue_job_id, ended.report, as_json=as_json)
         client = SyncQueueClient(registry, settings)
         queue_job_id = client.enqueue(definition, given, connection=connection).queue_job_id

@@ -9,7 +9,7 @@ import typer
 from queue_worker.cli.invocation import Invocation, ready_database
 from queue_worker.observability.logs import configure_logs
 from queue_worker.registry import load_registry
-from queue_worker.worker import loop
+from queue_worker.worker.loop import new_runner
 from queue_worker.worker.process import Worker
 
 
@@ -33,4 +33,5 @@ def worker(
     registry = load_registry(settings.app)
     with ready_database(settings):
         configure_logs(settings)
-    raise typer.Exit(loop.run(Worker(registry, settings).run(), settings))
+    with new_runner(settings) as runner:
+        raise typer.Exit(runner.run(Worker(registry, settings).run()))

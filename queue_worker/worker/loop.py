@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, TypeVar
 
 from queue_worker.errors import SettingsError
 from queue_worker.settings import Settings
 
-T = TypeVar("T")
 
-
-def run(work: Coroutine[Any, Any, T], settings: Settings) -> T:
-    """The result of `work`, on a new event loop as the settings say.
+def new_runner(settings: Settings) -> asyncio.Runner:
+    """Runs coroutines on a new event loop, as the settings say; used in a `with` block.
 
     Raises:
         SettingsError: uvloop is asked for and not installed.
     """
-    with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
-        return runner.run(work)
+    return asyncio.Runner(loop_factory=_loop_factory(settings))
 
 
 def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]:

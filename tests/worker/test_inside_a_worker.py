@@ -11,6 +11,8 @@ import pytest
 from queue_worker import Settings
 from queue_worker.worker import claimer
 from queue_worker.worker.process import Worker
+from queue_worker.worker.station import Station
+from queue_worker.worker.turns import Place
 from tests.support.eventually import eventually_async
 from tests.support.jobs import without_ticker
 
@@ -73,3 +75,33 @@ async def test_ten_thousand_names_that_nobody_declared_make_no_series(
         for sample in metric.samples
     ]
     assert set(series) == {"noop"}
+
+
+@pytest.mark.parametrize(("workers", "shortest"), [(1, 0.0), (50, 0.15)])
+async def test_a_notification_is_left_to_those_whose_turn_it_is_and_then_followed(
+    settings: Settings,
+    connection: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    shortest: float,
+) -> None:
+    """One of fifty, and none of the others is there; the poll is too slow to help."""
+    monkeypatch.setattr(Station, "place", Place(rank=20 % workers, workers=workers))
+    worker = Worker(without_ticker, settings.model_copy(update={"poll_interval": 60.0}))
+    working = asyncio.create_task(worker.run())
+    listens = (
+        "SELECT FROM pg_stat_activity WHERE application_name = 'queue_worker listener'"
+        " AND query LIKE 'LISTEN%' AND state = 'idle' AND datname = current_database()"
+    )
+    await eventually_async(lambda: connection.execute(listens).fetchone() is not None)
+    await until_succeeded(connection, put(connection, "noop"))  # now everything is connected
+    queue_job_id = put(connection, "noop")
+    await until_succeeded(connection, queue_job_id)
+    worker.stop()
+    assert await working == 0
+    ((waited,),) = connection.execute(
+        "SELECT extract(epoch FROM started_at - enqueued_at)::float8 FROM queue_worker.run"
+        " WHERE queue_job_id = %s",
+        [queue_job_id],
+    ).fetchall()
+    assert shortest <= waited < 5
