@@ -231,6 +231,7 @@ async def test_a_late_close_of_a_run_that_the_reaper_has_recorded_is_refused_and
     assert rows(connection, refused) == [(f"run:{queue_job_id}.1",)]
 
 
+@pytest.mark.fault("P1")
 async def test_the_same_worker_cannot_close_its_earlier_attempt(
     connection: Any, claim: Any, manager: RunManager, session: Session
 ) -> None:
