@@ -263,6 +263,8 @@ def waiting(env: dict[str, str], connection: Connection) -> Iterator[subprocess.
     process = subprocess.Popen(
         processes.command("run", "noop", "--wait"), env=env, cwd=REPOSITORY, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # as in a terminal, also where the tests were started in the background, which ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  one call of the kernel
     )  # fmt: skip
     eventually(lambda: connection.execute("SELECT 1 FROM procrastinate_jobs").fetchone())
     yield process
