@@ -11,7 +11,6 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive
 
-
 WAITS_FOR_LOCK = (
     "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
