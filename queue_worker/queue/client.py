@@ -33,10 +33,11 @@ from queue_worker.queue.sqlalchemy import (
 )
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
-from queue_worker.statements import statement
+from queue_worker.statements import positional_statement, statement
 
 ArgsT = TypeVar("ArgsT")
 _NAME = "queue_worker client"
+_ENQUEUE, _ = positional_statement("enqueue_jobs")  # its one parameter is the batch
 
 
 class QueueClient:
@@ -267,12 +268,12 @@ def _wrong_kind(connection: object) -> TypeError:
 
 
 async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(statement("enqueue_jobs"), {"batch": batch})
-        return read_answers(await cursor.fetchall())
+    cursor = psycopg.AsyncRawCursor(connection, row_factory=tuple_row)
+    await cursor.execute(_ENQUEUE, [batch])
+    return read_answers(await cursor.fetchall())
 
 
 def _ask_sync(connection: psycopg.Connection[Any], batch: str) -> list[EnqueueAnswer]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(statement("enqueue_jobs"), {"batch": batch})
-        return read_answers(cursor.fetchall())
+    cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+    cursor.execute(_ENQUEUE, [batch])
+    return read_answers(cursor.fetchall())
