@@ -10,10 +10,12 @@ from queue_worker.cli import (
     check,
     demo,
     enqueue,
+    failures,
     jobs,
     migrate,
     run,
     runs,
+    show,
     status,
     worker,
 )
@@ -52,5 +54,7 @@ app.command()(jobs.jobs)
 app.command()(enqueue.enqueue)
 app.command()(run.run)
 app.command()(runs.runs)
+app.command()(failures.failures)
+app.command()(show.show)
 app.command()(status.status)
 app.command()(demo.demo)

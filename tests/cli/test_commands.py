@@ -336,6 +336,8 @@ HELP = [
             "enqueue",
             "run",
             "runs",
+            "failures",
+            "show",
             "status",
             "demo",
         ]
