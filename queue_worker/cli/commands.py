@@ -17,6 +17,7 @@ from queue_worker.cli import (
     runs,
     show,
     status,
+    top,
     worker,
 )
 from queue_worker.cli.invocation import Invocation
@@ -57,4 +58,5 @@ app.command()(runs.runs)
 app.command()(failures.failures)
 app.command()(show.show)
 app.command()(status.status)
+app.command()(top.top)
 app.command()(demo.demo)

@@ -15,6 +15,7 @@ from queue_worker.cli.output import (
     print_table,
     printable,
     say,
+    shortened,
     styled_outcome,
 )
 from queue_worker.governance.history import read_run
@@ -40,7 +41,7 @@ def show(
     _print_head(found)
     print_facts(_facts(found))
     if found.get("traceback"):
-        say(f"\n{found['traceback'].rstrip()}")
+        say(f"\n{shortened(found['traceback'].rstrip())}")
     others = [attempt for attempt in found["attempts"] if attempt["run_id"] != found["run_id"]]
     if others:
         out.print()

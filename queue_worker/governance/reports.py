@@ -27,6 +27,11 @@ def list_failures(
     return _read(connection, "list_failures", job=job, hours=hours, limit=limit)
 
 
+def list_recent_failures(connection: Connection, *, limit: int = 20) -> list[Row]:
+    """What failed in the last day, newest first, with the beginning of the message alone."""
+    return _read(connection, "list_recent_failures", limit=limit)
+
+
 def list_workers(connection: Connection) -> list[Row]:
     """The processes that have not ended."""
     return _read(connection, "list_workers")

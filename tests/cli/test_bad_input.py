@@ -30,6 +30,7 @@ COMMANDS = {
     "failures": ["failures"],
     "show": ["show", "1.1"],
     "status": ["status"],
+    "top": ["top"],
 }
 NEED_MIGRATIONS = {name: line for name, line in COMMANDS.items() if name != "migrate"}
 

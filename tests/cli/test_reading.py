@@ -15,6 +15,7 @@ from queue_worker.cli.invocation import readable_database
 from queue_worker.settings import load_settings
 from tests.cli.conftest import Command
 from tests.support.ledger import add_job, add_run, add_worker, enqueue
+from tests.support.processes import call, environment
 
 Connection = psycopg.Connection[Any]
 READING = {
@@ -22,6 +23,7 @@ READING = {
     "failures": ["failures"],
     "show": ["show", "1.1"],
     "status": ["status"],
+    "top": ["top", "--once"],
 }
 
 
@@ -230,3 +232,41 @@ def test_a_reading_session_can_change_nothing(
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
     ):
         reading.execute("DELETE FROM queue_worker.worker")
+
+
+EVIL = (
+    "\x1b[31mred\x1b[0m \x1b]0;owned\x07 [bold]x[/bold] [/nonsense] \x9b2J \r\b\x00"
+    " \u202eevil\u2066 \U0001f389 \ud800 e\u0301\u0301 \N{ZERO WIDTH JOINER}\n\ttab"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [EVIL, EVIL * 100, "\x1b[2J" + "y" * 10_000_000, b"\xff\xfe\x80".decode("latin-1")],
+    ids=["controls", "many of them", "10 MB", "no UTF-8"],
+)
+def test_what_jobs_say_breaks_no_command(
+    on_database: Command, connection: Connection, text: str
+) -> None:
+    """Stored as the runner stores it, or as long as somebody else has."""
+    stored = text.replace("\0", "�").encode(errors="replace").decode()
+    add_run(
+        connection, 1, job=stored[:200], outcome="failed", error_class=stored[:100],
+        error_message=stored, traceback=stored, lock_key=stored[:100],
+    )  # fmt: skip
+    for line in READING.values():
+        answer = on_database(*line)
+        assert (answer.code, answer.err) == (0, "")
+        assert len(answer.out) < 100_000
+        assert all(c.isprintable() or c == "\n" for c in answer.out)
+    assert show(on_database, "1.1")["error_message"] == stored
+
+
+def test_a_terminal_without_the_letters_gets_question_marks(
+    database: str, connection: Connection
+) -> None:
+    add_run(connection, 1, outcome="failed", error_message="caf\u00e9 \U0001f389")
+    for line in READING.values():
+        done = call(environment(database, PYTHONIOENCODING="ascii"), *line)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "noop" in done.stdout or line == READING["status"]
