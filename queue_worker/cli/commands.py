@@ -17,6 +17,7 @@ from queue_worker.cli import (
     runs,
     show,
     status,
+    timeline,
     top,
     worker,
 )
@@ -59,4 +60,5 @@ app.command()(failures.failures)
 app.command()(show.show)
 app.command()(status.status)
 app.command()(top.top)
+app.command()(timeline.timeline)
 app.command()(demo.demo)

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from queue_worker.errors import QueueWorkerError
+from queue_worker.governance.printable import one_line, printable
 
 _UNBROKEN = 10_000  # where no terminal sets the width, each row is one line
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _UNBROKEN)
 _CELL = 100  # of a longer text a table shows the beginning; JSON has it whole
-_WHOLE = 4_000  # and where it is shown alone, at most so much
 _STYLES = {
     "succeeded": "green",
     "failed": "bold red",
@@ -92,16 +92,6 @@ def styled_outcome(outcome: str) -> Text:
     return Text(outcome, style=_STYLES.get(outcome, ""))
 
 
-def one_line(text: str) -> str:
-    """A text as one line that can't steer a terminal; of a very long one the beginning."""
-    return printable(" ".join(shortened(text).split()))
-
-
-def shortened(text: str) -> str:
-    """The beginning of a text that is longer than anybody reads, and how long it was."""
-    return text if len(text) <= _WHOLE else f"{text[:_WHOLE]}… ({len(text):,} characters)"
-
-
 def _cell(value: object) -> Text:
     if value is None:
         return Text("")
@@ -112,11 +102,6 @@ def _cell(value: object) -> Text:
 
 def _whole(value: object) -> Text:
     return styled_outcome(one_line(value)) if isinstance(value, str) else Text(_for_people(value))
-
-
-def printable(text: str) -> str:
-    """Without the control characters that could steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _for_people(value: object) -> str:

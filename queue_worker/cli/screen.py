@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from queue_worker.cli.feed import News
-from queue_worker.cli.output import one_line, styled_outcome
-from queue_worker.governance.durations import in_short
+from queue_worker.cli.output import styled_outcome
+from queue_worker.governance.printable import one_line
 from queue_worker.governance.reports import Row, error_of
 from queue_worker.governance.snapshot import Snapshot
+from queue_worker.governance.wording import counted, in_short
 
 _HEAD = 2  # lines above the sections
 _STATES = {"alive": "green", "silent": "yellow", "cut off": "bold red"}
@@ -88,7 +89,7 @@ def _state(news: News) -> Text:
     due = sum(queue["due"] for queue in snapshot.queues)
     overdue = sum(tick["due_in"] < _LATE for tick in snapshot.next_ticks)
     facts = [
-        (f"{len(snapshot.workers)} workers", "" if snapshot.workers else "bold red"),
+        (counted(len(snapshot.workers), "worker"), "" if snapshot.workers else "bold red"),
         (f"{len(snapshot.running)} running", ""),
         (f"{due:,} due", ""),
         *([(f"{overdue} overdue", "bold red")] if overdue else []),

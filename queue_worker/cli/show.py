@@ -13,12 +13,11 @@ from queue_worker.cli.output import (
     print_facts,
     print_json,
     print_table,
-    printable,
     say,
-    shortened,
     styled_outcome,
 )
 from queue_worker.governance.history import read_run
+from queue_worker.governance.printable import printable, shortened
 from queue_worker.governance.reports import Row, error_of
 
 _ATTEMPTS = ("run_id", "outcome", "started_at", "duration_ms", "retry_at", "error_class")

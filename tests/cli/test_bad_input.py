@@ -31,6 +31,7 @@ COMMANDS = {
     "show": ["show", "1.1"],
     "status": ["status"],
     "top": ["top"],
+    "timeline": ["timeline", "--output", "-"],
 }
 NEED_MIGRATIONS = {name: line for name, line in COMMANDS.items() if name != "migrate"}
 

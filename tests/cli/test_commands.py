@@ -339,6 +339,7 @@ HELP = [
             "failures",
             "show",
             "status",
+            "timeline",
             "top",
             "demo",
         ]

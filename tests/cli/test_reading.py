@@ -24,6 +24,7 @@ READING = {
     "show": ["show", "1.1"],
     "status": ["status"],
     "top": ["top", "--once"],
+    "timeline": ["timeline", "--output", "-"],
 }
 
 

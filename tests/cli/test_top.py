@@ -55,7 +55,7 @@ def test_all_sections_are_there_in_any_size(
         screen = top.wait_for("connection refused")
         rows = screen.split("\n")
         assert rows[0].startswith("queue-worker top  ")
-        assert rows[1] == "1 workers, 30 running, 30 due, 1 overdue"
+        assert rows[1] == "1 worker, 30 running, 30 due, 1 overdue"
         heads = ["WORKER", "QUEUE (30)", "RUNNING (30)", "NEXT TICK", "FAILED (30)"]
         places = [next(n for n, row in enumerate(rows) if row.startswith(head)) for head in heads]
         assert places == sorted(places)
@@ -141,7 +141,7 @@ def test_while_the_database_is_away_it_says_so_and_recovers(
         assert "FAILED" in screen
         add_worker(connection)
         proxy.forward()
-        top.wait_for("1 workers", "web-1")
+        top.wait_for("1 worker, ", "web-1")
         proxy.refuse()
         proxy.cut()
         top.wait_for("No connection to")

@@ -1,8 +1,13 @@
-"""How long, for people: short, and never more exact than one needs to know."""
+"""Numbers for people: how many, and how long, never more exact than one needs to know."""
 
 from __future__ import annotations
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `0 runs`, `1 run` or `1,000 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def in_short(seconds: float) -> str:

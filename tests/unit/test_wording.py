@@ -1,10 +1,10 @@
-"""How long something took, for people."""
+"""Numbers for people."""
 
 from __future__ import annotations
 
 import pytest
 
-from queue_worker.governance.durations import in_short
+from queue_worker.governance.wording import counted, in_short
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,8 @@ from queue_worker.governance.durations import in_short
 )  # fmt: skip
 def test_in_short(seconds: float, words: str) -> None:
     assert in_short(seconds) == words
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 runs"), (1, "1 run"), (2000, "2,000 runs")])
+def test_counted(number: int, words: str) -> None:
+    assert counted(number, "run") == words
