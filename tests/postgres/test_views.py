@@ -65,7 +65,7 @@ def test_workers_says_who_lives(connection: Any, database: str) -> None:
     add_worker(connection, 1)
     add_worker(connection, 2, last_heartbeat_at="9 s")
     add_worker(connection, 3)
-    add_worker(connection, 4, ended_at="2020-01-01", ended_how="stopped")
+    add_worker(connection, 4, ended_at="1 day", ended_how="stopped")
     enqueue(connection, status="doing")
     connection.execute("INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (1)")
     connection.execute("UPDATE procrastinate_jobs SET worker_id = 1")

@@ -35,7 +35,7 @@ def add_worker(connection: Connection, worker_id: int = 1, **columns: Any) -> No
         "worker_id": worker_id, "kind": "worker", "host": "web-1", "pid": 4711, "version": "0.1.0",
         "registry_digest": "d", "queues": [], "concurrency": 10, **columns,
     }  # fmt: skip
-    _insert(connection, "worker", row, ago=("started_at", "last_heartbeat_at"))
+    _insert(connection, "worker", row, ago=("started_at", "last_heartbeat_at", "ended_at"))
 
 
 def add_job(connection: Connection, name: str, **columns: Any) -> None:
