@@ -5,6 +5,7 @@
     ├── RegistryError              the registry cannot be loaded, or is empty
     ├── DefinitionError            a job was declared wrongly
     ├── UnknownJobError            no such job in the registry
+    ├── UnknownRunError            no such run in the ledger and the queue
     ├── ArgumentsError             the arguments do not fit the job
     ├── EnqueueError               the database refused the job
     ├── RunError                   a run could not be carried out
@@ -92,6 +93,21 @@ class UnknownJobError(QueueWorkerError):
         hint = f"Did you mean {suggestion!r}? " if suggestion else ""
         names = ", ".join(self.known) or "none"
         super().__init__(f"Unknown job {job!r}. {hint}Known jobs: {names}.")
+
+
+class UnknownRunError(QueueWorkerError):
+    """No run of this id is in the ledger, and none waits or runs.
+
+    Attributes:
+        run: what was asked for.
+    """
+
+    exit_code = 66
+
+    def __init__(self, run: str, problem: str, remedy: str) -> None:
+        self.run = run
+        self.problem = problem
+        super().__init__(f"Run {run!r} {problem}. {remedy}")
 
 
 class ArgumentsError(QueueWorkerError):

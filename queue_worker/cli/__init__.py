@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -15,6 +16,7 @@ from queue_worker.governance.checks import explain_refusal
 
 def main() -> None:
     """Run the command; an error that has a cause outside becomes one message and its exit code."""
+    _print_anything()
     try:
         _refuse_bytes(sys.argv)
         app()
@@ -25,6 +27,13 @@ def main() -> None:
     except OSError as error:
         _drop_output()
         _fail(QueueWorkerError(f"The system refused: {error}. Remove the cause and try again."))
+
+
+def _print_anything() -> None:
+    """What a terminal has no letters for becomes a question mark, and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _refuse_bytes(arguments: list[str]) -> None:

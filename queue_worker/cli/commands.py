@@ -10,11 +10,15 @@ from queue_worker.cli import (
     check,
     demo,
     enqueue,
+    failures,
     jobs,
     migrate,
     run,
     runs,
+    show,
     status,
+    timeline,
+    top,
     worker,
 )
 from queue_worker.cli.invocation import Invocation
@@ -52,5 +56,9 @@ app.command()(jobs.jobs)
 app.command()(enqueue.enqueue)
 app.command()(run.run)
 app.command()(runs.runs)
+app.command()(failures.failures)
+app.command()(show.show)
 app.command()(status.status)
+app.command()(top.top)
+app.command()(timeline.timeline)
 app.command()(demo.demo)

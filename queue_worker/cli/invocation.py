@@ -16,7 +16,10 @@ import typer
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
 from queue_worker.governance.migrations import check_migrations
+from queue_worker.governance.reports import limit_reading
 from queue_worker.settings import Settings, load_settings
+
+READING_SECONDS = 10.0  # what a statement of a command that only reads may take
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The name of the job.")]
@@ -65,6 +68,23 @@ def ready_database(settings: Settings) -> Iterator[psycopg.Connection[tuple[Any,
         settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
     ) as connection:
         check_migrations(connection)
+        yield connection
+
+
+@contextmanager
+def readable_database(
+    settings: Settings, seconds: float | None = None
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The same for a command that only reads: it can change nothing, and takes no statement longer.
+
+    A role that may read the views and tables of the schema queue_worker is enough.
+
+    Raises:
+        DatabaseUnreachable: the server does not answer.
+        MigrationError: the database is not at this level.
+    """
+    with ready_database(settings) as connection:
+        limit_reading(connection, seconds or READING_SECONDS)
         yield connection
 
 

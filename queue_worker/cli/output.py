@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from queue_worker.errors import QueueWorkerError
+from queue_worker.governance.printable import one_line, printable
 
 _UNBROKEN = 10_000  # where no terminal sets the width, each row is one line
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _UNBROKEN)
@@ -48,9 +49,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, 
         out.print(f"[bold]{title}[/bold]\n  nothing\n")
 
 
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values below each other; what is None or empty is left out."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value not in (None, ""):
+            table.add_row(f"  {name}", _whole(value))
+    out.print(table)
+
+
 def say(text: str) -> None:
     """Print text as it is: nothing in it is markup, and no line is broken."""
-    out.print(_printable(text), markup=False, soft_wrap=True)
+    out.print(printable(text), markup=False, soft_wrap=True)
 
 
 def messages(*, quiet: bool = False) -> Console:
@@ -60,7 +72,7 @@ def messages(*, quiet: bool = False) -> Console:
 
 def say_aside(text: str) -> None:
     """The same on standard error, for what is not a result."""
-    messages().print(_printable(text), markup=False)
+    messages().print(printable(text), markup=False)
 
 
 def print_json(value: object) -> None:
@@ -71,7 +83,7 @@ def print_json(value: object) -> None:
 
 def print_error(error: QueueWorkerError) -> None:
     """Print what went wrong and its remedy, on standard error."""
-    text = _printable(" ".join(str(error).split()))
+    text = printable(" ".join(str(error).split()))
     messages().print(Text.assemble(("Error: ", "bold red"), text))
 
 
@@ -83,16 +95,13 @@ def styled_outcome(outcome: str) -> Text:
 def _cell(value: object) -> Text:
     if value is None:
         return Text("")
-    if not isinstance(value, str):
-        return Text(_for_people(value))
-    text = styled_outcome(_printable(" ".join(value.split())))
+    text = _whole(value)
     text.truncate(_CELL, overflow="ellipsis")
     return text
 
 
-def _printable(text: str) -> str:
-    """Without the control characters that could steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def _whole(value: object) -> Text:
+    return styled_outcome(one_line(value)) if isinstance(value, str) else Text(_for_people(value))
 
 
 def _for_people(value: object) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from queue_worker.cli.invocation import AsJson, Invocation, ready_database
+from queue_worker.cli.invocation import AsJson, Invocation, readable_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.execution.outcome import Outcome
-from queue_worker.governance.reports import Row, list_runs
+from queue_worker.governance.reports import Row, error_of, list_runs
 
 _COLUMNS = ("run_id", "job", "outcome", "started_at", "ms", "error")
 
@@ -27,7 +27,7 @@ def runs(
 ) -> None:
     """List the newest runs, newest first."""
     invocation: Invocation = context.obj
-    with ready_database(invocation.settings()) as connection:
+    with readable_database(invocation.settings()) as connection:
         rows = list_runs(
             connection, job=job, outcome=outcome.value if outcome else None, limit=limit
         )
@@ -38,5 +38,4 @@ def runs(
 
 
 def _short(row: Row) -> Row:
-    error = row["error_class"] and f"{row['error_class']}: {row['error_message']}"
-    return {**row, "ms": row["duration_ms"], "error": error}
+    return {**row, "ms": row["duration_ms"], "error": error_of(row)}

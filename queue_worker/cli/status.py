@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from queue_worker.cli.invocation import AsJson, Invocation, ready_database
+from queue_worker.cli.invocation import AsJson, Invocation, readable_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.governance import reports
 
-_WORKERS = ("worker_id", "kind", "host", "pid", "version", "last_heartbeat_at", "queues")
+_WORKERS = ("worker_id", "state", "kind", "host", "pid", "runs", "version", "queues")
 _QUEUES = ("queue", "due", "later", "oldest_due_for")
 _RUNNING = ("run_id", "job", "running_for", "worker_id", "lock_key")
 _JOBS = ("job", "last_outcome", "last_finished_at", "last_succeeded_at")
@@ -17,7 +17,7 @@ _JOBS = ("job", "last_outcome", "last_finished_at", "last_succeeded_at")
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show workers, queues, what runs now, and how each job last went."""
     invocation: Invocation = context.obj
-    with ready_database(invocation.settings()) as connection:
+    with readable_database(invocation.settings()) as connection:
         workers = reports.list_workers(connection)
         queues = reports.list_queue_depth(connection)
         running = reports.list_running(connection)

@@ -60,6 +60,8 @@ def explain_refusal(error: psycopg.Error) -> DatabaseError:
             remedy = "Connect as a role that has this right, or have it granted to this one."
         case postgres.UndefinedTable() | postgres.UndefinedFunction() | postgres.UndefinedColumn():
             remedy = "Something that the migrations made is gone; restore it from a backup."
+        case postgres.QueryCanceled():
+            remedy = "Ask for less: one job, fewer hours, or a smaller limit."
         case psycopg.OperationalError() if problem is None:
             problem = "the connection broke"
             remedy = "Try again once it answers."

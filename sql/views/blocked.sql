@@ -1,14 +1,15 @@
 DROP VIEW IF EXISTS queue_worker.blocked;
 
+-- What is due is put in the order of its lock key once, so a long line costs a sort and no more.
 CREATE VIEW queue_worker.blocked AS
 SELECT
     waiting.task_name AS job,
     waiting.id AS queue_job_id,
     waiting.lock AS lock_key,
-    blocker.task_name AS blocked_by_job,
-    blocker.id AS blocked_by_queue_job_id,
+    coalesce(holder.task_name, waiting.first_job) AS blocked_by_job,
+    coalesce(holder.id, waiting.first_id) AS blocked_by_queue_job_id,
     CASE
-        WHEN blocker.status = 'doing' THEN 'it runs'
+        WHEN holder.id IS NOT NULL THEN 'it runs'
         WHEN known.name IS NULL THEN 'it waits first, and no worker has declared this job'
         ELSE 'it waits first'
     END AS because,
@@ -16,30 +17,21 @@ SELECT
     w.host,
     w.pid,
     waiting.queue_worker_enqueued_at AS enqueued_at
-FROM procrastinate_jobs AS waiting
-JOIN LATERAL (
-    SELECT other.*
-    FROM procrastinate_jobs AS other
-    WHERE other.lock = waiting.lock
-        AND (
-            other.status = 'doing'
-            OR (
-                other.status = 'todo'
-                AND (other.scheduled_at IS NULL OR other.scheduled_at <= now())
-                AND (
-                    other.priority > waiting.priority
-                    OR (other.priority = waiting.priority AND other.id < waiting.id)
-                )
-            )
-        )
-    ORDER BY other.status = 'doing' DESC, other.priority DESC, other.id
-    LIMIT 1
-) AS blocker ON true
-LEFT JOIN queue_worker.worker AS w ON w.worker_id = blocker.worker_id
-LEFT JOIN queue_worker.job AS known ON known.name = blocker.task_name
-WHERE waiting.status = 'todo'
-    AND waiting.lock IS NOT NULL
-    AND (waiting.scheduled_at IS NULL OR waiting.scheduled_at <= now());
+FROM (
+    SELECT
+        id, task_name, lock, queue_worker_enqueued_at,
+        first_value(id) OVER in_order AS first_id,
+        first_value(task_name) OVER in_order AS first_job
+    FROM procrastinate_jobs
+    WHERE status = 'todo'
+        AND lock IS NOT NULL
+        AND (scheduled_at IS NULL OR scheduled_at <= now())
+    WINDOW in_order AS (PARTITION BY lock ORDER BY priority DESC, id)
+) AS waiting
+LEFT JOIN procrastinate_jobs AS holder ON holder.lock = waiting.lock AND holder.status = 'doing'
+LEFT JOIN queue_worker.worker AS w ON w.worker_id = holder.worker_id
+LEFT JOIN queue_worker.job AS known ON known.name = waiting.first_job
+WHERE holder.id IS NOT NULL OR waiting.id <> waiting.first_id;
 
 COMMENT ON VIEW queue_worker.blocked IS 'What is due but waits for a lock key, and what it waits for.';
 COMMENT ON COLUMN queue_worker.blocked.job IS 'The job that waits.';

@@ -27,7 +27,11 @@ COMMANDS = {
     "run": ["run", "noop"],
     "inline": ["run", "noop", "--inline"],
     "runs": ["runs"],
+    "failures": ["failures"],
+    "show": ["show", "1.1"],
     "status": ["status"],
+    "top": ["top"],
+    "timeline": ["timeline", "--output", "-"],
 }
 NEED_MIGRATIONS = {name: line for name, line in COMMANDS.items() if name != "migrate"}
 

@@ -336,7 +336,11 @@ HELP = [
             "enqueue",
             "run",
             "runs",
+            "failures",
+            "show",
             "status",
+            "timeline",
+            "top",
             "demo",
         ]
     ),

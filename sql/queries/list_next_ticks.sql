@@ -1,0 +1,7 @@
+SELECT
+    name AS job, schedule, next_due_at,
+    extract(epoch FROM next_due_at - clock_timestamp())::double precision AS due_in
+FROM queue_worker.job
+WHERE next_due_at IS NOT NULL
+ORDER BY next_due_at, name
+LIMIT %(limit)s
