@@ -140,6 +140,19 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_EVENT_LOOP",
         description="The event loop of a worker; auto takes uvloop where it is installed.",
     )
+    http_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        alias="QUEUE_WORKER_HTTP_HOST",
+        description="Address on which a worker answers /live, /ready and /metrics.",
+    )
+    http_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65_535,
+        alias="QUEUE_WORKER_HTTP_PORT",
+        description="Port for that; one in use makes it try the 63 above. 0 means none.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",

@@ -78,6 +78,7 @@ class Runner:
             if claim.lock_key is not None:
                 await self._hold(claim.lock_key)
         except LockHeld as held:
+            self._observer.lock_held()
             if self._on_held == "return" and claim.due_at is None:
                 raise
             if self._stopped is not None:

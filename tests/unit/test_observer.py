@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
+from queue_worker.observability.worker_metrics import WorkerMetrics
 
 
 class Ended:
@@ -32,7 +33,7 @@ def value(metrics: JobMetrics, name: str, **labels: str) -> float | None:
 
 def test_a_run_is_counted_by_outcome_and_timed() -> None:
     metrics = JobMetrics()
-    observer = RunObserver(metrics)
+    observer = RunObserver(metrics, WorkerMetrics(metrics.registry))
     observer.started(Ended("succeeded"))
     observer.ended(Ended("succeeded"))
     observer.ended(Ended("failed", "ValueError"))
@@ -68,7 +69,7 @@ def test_what_goes_wrong_in_an_observer_is_logged_and_changes_nothing(
 
     monkeypatch.setattr(metrics, "record_job_end", breaks)
     monkeypatch.setattr(metrics, "record_job_start", breaks)
-    observer = RunObserver(metrics)
+    observer = RunObserver(metrics, WorkerMetrics(metrics.registry))
     with capture_logs() as logs:
         observer.started(Ended(outcome))
         observer.ended(Ended(outcome))
