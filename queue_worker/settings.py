@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -174,6 +175,16 @@ class Settings(BaseSettings):
         return found
 
     @property
+    def secrets(self) -> list[str]:
+        """What must stand in no log, ledger or message: passwords, in clear."""
+        found = [os.environ.get("PGPASSWORD", "")]
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                found += _secrets_of(value.get_secret_value())
+        return [secret for secret in found if secret]
+
+    @property
     def dsn(self) -> str:
         """The DSN of ordinary statements, in clear."""
         return self.database_url.get_secret_value()
@@ -182,6 +193,15 @@ class Settings(BaseSettings):
     def direct_dsn(self) -> str:
         """The DSN of the sessions that must reach the server itself, in clear."""
         return (self.direct_url or self.database_url).get_secret_value()
+
+
+def _secrets_of(value: str) -> list[str]:
+    """Of a DSN its passwords, also as they are written in it; else the value itself."""
+    try:
+        parts = conninfo_to_dict(value)
+    except psycopg.ProgrammingError:
+        return [value]
+    return [str(parts[name]) for name in ("password", "sslpassword") if parts.get(name)]
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  any field

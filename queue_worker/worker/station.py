@@ -19,8 +19,10 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.execution.runner import OnHeld, Runner
+from queue_worker.observability.logs import bind_process
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
+from queue_worker.observability.redaction import register_secrets
 from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.queue.app import build_app
 from queue_worker.queue.fleet import WorkerKind, end_worker, publish_jobs, register_worker
@@ -67,6 +69,7 @@ class Station:
     ) -> None:
         self.registry = registry
         self.settings = settings
+        register_secrets(settings.secrets)  # a run that fails must not write them into the ledger
         self.metrics = JobMetrics()
         self.worker_metrics = WorkerMetrics(self.metrics.registry)
         self._manager: RunManager = build_app(registry, settings).job_manager  # type: ignore[assignment]  # set there
@@ -280,6 +283,7 @@ class Station:
         self.worker_id = await register_worker(
             self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )
+        bind_process(worker_id=self.worker_id)
         await self._locks.open(self.worker_id)
 
     async def _close_sessions(self) -> None:
