@@ -30,9 +30,9 @@ Line = MutableMapping[str, Any]
 
 def guard(_: object, __: str, line: Line) -> Line:
     """A processor of structlog: the line as it may be written."""
+    fields = line.items() if len(line) <= MOST_FIELDS else _first(line, MOST_FIELDS)
     return {
-        _text(str(name)): _field(name, value)
-        for name, value in itertools.islice(line.items(), MOST_FIELDS)
+        _text(name): value if name in _TRUSTED else _field(name, value) for name, value in fields
     }
 
 
@@ -41,9 +41,11 @@ def guard_terminal(_: object, __: str, line: Line) -> Line:
     return {_escape(name): _as_seen(name, value) for name, value in line.items()}
 
 
+def _first(line: Line, fields: int) -> list[tuple[str, Any]]:
+    return list(itertools.islice(line.items(), fields))
+
+
 def _field(name: str, value: object) -> object:
-    if name in _TRUSTED:
-        return value
     if name in _STACKS:
         kept, is_all = redact_end(str(value), LONGEST_STACK)
         return kept if is_all and len(kept) <= LONGEST_STACK else f"…{kept[-LONGEST_STACK:]}"

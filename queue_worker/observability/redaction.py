@@ -70,6 +70,7 @@ _RULES = (
         HIDDEN,
     ),
 )  # fmt: skip
+_MAY_HOLD_ONE = re.compile(r"://|[A-Za-z]{2}")  # each rule has a sign like that
 _known: list[str] = []  # the longest first: one may be a part of another
 
 
@@ -85,6 +86,8 @@ def redact(text: str) -> str:
     """The text without its secrets."""
     for secret in _known:
         text = text.replace(secret, HIDDEN)
+    if not _MAY_HOLD_ONE.search(text):
+        return text
     small = text.lower()
     for rule in _RULES:
         if any(sign in small for sign in rule.signs):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from prometheus_client import ProcessCollector, disable_created_metrics
+
 from queue_worker.execution.outcome import Outcome
 from queue_worker.observability.fleet_metrics import FleetMetrics
 from queue_worker.settings import Settings
@@ -27,6 +29,8 @@ class Instruments:
         fleet = FleetMetrics(settings.direct_dsn, connect_timeout=settings.connect_timeout)
         registry = station.metrics.registry
         registry.register(fleet)
+        ProcessCollector(registry=registry)
+        disable_created_metrics()  # when each series began: twice as many, and nobody asks
         station.metrics.declare(station.registry.names, Outcome)
         self._endpoints = Endpoints(settings, self._health, registry, fleet)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +24,7 @@ from tests.support.jobs import without_ticker
 from tests.support.postgres import free_port
 from tests.support.processes import WorkerProcess, call, environment, worker_process
 from tests.support.proxy import proxy_to
+from tests.support.series import documented_rows
 
 
 @pytest.fixture
@@ -198,6 +202,33 @@ def test_what_is_no_request_is_answered_and_harms_nothing(
         assert raw.recv(100).startswith(b"HTTP/1.1 " + status)
     assert get(worker, "/live").status == 200
     assert "Traceback" not in str(worker.lines)
+
+
+def test_the_page_lists_every_series_and_no_other(worker: WorkerProcess) -> None:
+    text = get(worker, "/metrics").body
+    meanings = dict(re.findall(r"^# HELP (\w+) (.+)$", text, flags=re.MULTILINE))
+    kinds = dict(re.findall(r"^# TYPE (\w+) (.+)$", text, flags=re.MULTILINE))
+    found = {
+        (name, kinds[name], meaning)
+        for name, meaning in meanings.items()
+        if not name.startswith("process_")
+    }
+    assert found == {(name, kind, meaning) for name, kind, _, meaning in documented_rows()}
+
+
+def test_promtool_has_no_remark_but_the_one_on_the_contracts_own_name(
+    worker: WorkerProcess,
+) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine")
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=get(worker, "/metrics").body, text=True,
+        capture_output=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.stdout + done.stderr).splitlines() == [
+        "job_duration_ms metric names should not contain abbreviated units"
+    ]
 
 
 def test_runs_are_counted_once_closed_those_of_child_processes_too(
