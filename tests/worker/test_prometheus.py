@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,6 +119,6 @@ def test_the_rules_fire_for_a_failing_and_for_a_silent_job_and_for_a_dead_worker
             assert found.value('sum(job_runs_total{job="boom",outcome="failed"})') == 1
             assert found.value("count(queue_worker_ready == 1)") == 2
 
-            second.process.kill()
+            second.stop(signal.SIGKILL)
             eventually(lambda: {("WorkerDown", "queue_worker"), ("WorkerLost", "")} <= found.firing(),
                        within=40)  # fmt: skip
