@@ -47,7 +47,9 @@ READINGS = (
         "measure_jobs",
         ("job",),
         {
-            "job_last_success_timestamp_seconds": "When a run last succeeded.",
+            "job_last_success_timestamp_seconds": (
+                "When a run last succeeded; left out if none of the newest 200 did."
+            ),
             "job_last_failure_timestamp_seconds": "When a run last failed, timed out or was lost.",
             "job_next_due_timestamp_seconds": "The tick of its schedule that comes next.",
             "job_overdue_seconds": "For how long it has been due without a run; 0 if it is not.",

@@ -1,25 +1,28 @@
--- For each job that a worker has declared: when it last succeeded and last failed, when it is due
--- next, and for how long it has been overdue. A few looks into an index for each, whatever has run.
+-- For each job that a worker has declared: when it last succeeded, if that is among its newest 200
+-- runs, and last failed, when it is due next, and for how long it has been overdue. A few looks into an
+-- index for each, whatever has run.
 WITH late AS MATERIALIZED (SELECT job, overdue_for FROM queue_worker.overdue)
 SELECT
     known.name,
     (
-        SELECT run.finished_at
-        FROM queue_worker.run
-        WHERE run.job = known.name AND run.outcome = 'succeeded'
-        ORDER BY run.finished_at DESC
+        SELECT newest.finished_at
+        FROM (
+            SELECT run.outcome, run.finished_at
+            FROM queue_worker.run
+            WHERE run.job = known.name
+            ORDER BY run.finished_at DESC
+            LIMIT 200
+        ) AS newest
+        WHERE newest.outcome = 'succeeded'
+        ORDER BY newest.finished_at DESC
         LIMIT 1
     ),
     (
-        SELECT max(newest.finished_at)
-        FROM unnest('{failed,timed_out,lost}'::queue_worker.outcome[]) AS failure (outcome)
-        CROSS JOIN LATERAL (
-            SELECT run.finished_at
-            FROM queue_worker.run
-            WHERE run.job = known.name AND run.outcome = failure.outcome
-            ORDER BY run.finished_at DESC
-            LIMIT 1
-        ) AS newest
+        SELECT run.finished_at
+        FROM queue_worker.run
+        WHERE run.job = known.name AND run.outcome IN ('failed', 'timed_out', 'lost')
+        ORDER BY run.finished_at DESC
+        LIMIT 1
     ),
     known.next_due_at,
     CASE WHEN known.next_due_at IS NOT NULL OR late.overdue_for IS NOT NULL

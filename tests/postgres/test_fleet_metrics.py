@@ -178,7 +178,9 @@ def test_no_statement_is_slow_or_reads_what_has_finished(
         plans = [_explain(crowded, text) for _ in range(3)]
         assert min(plan["Execution Time"] for plan in plans) < MOST_MS, reading.statement
         root = plans[0]["Plan"]
-        assert root["Shared Hit Blocks"] + root["Shared Read Blocks"] < 50 * JOBS, reading.statement
+        assert root["Shared Hit Blocks"] + root["Shared Read Blocks"] < 100 * JOBS, (
+            reading.statement
+        )
 
 
 def _explain(connection: psycopg.Connection[Any], text: Any) -> dict[str, Any]:

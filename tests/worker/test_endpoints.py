@@ -79,6 +79,7 @@ def test_it_listens_on_the_loopback_address_alone(worker: WorkerProcess) -> None
 
 
 def test_a_head_has_no_body_and_other_methods_are_refused(worker: WorkerProcess) -> None:
+    becomes_ready(worker)
     head, whole = get(worker, "/live", "HEAD"), get(worker, "/live")
     assert (head.status, head.body) == (200, "")
     assert head.headers["Content-Length"] == str(len(whole.body))
