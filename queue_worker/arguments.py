@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, get_args
 
@@ -66,6 +66,12 @@ def load_arguments(job: JobDefinition[Any], text: str) -> BaseModel | None:
         return job.args.model_validate_json(text)
     except ValidationError as error:
         raise _misfit(job, error, "Enqueue it again with arguments that fit.") from None
+
+
+def pick_fields(text: str, names: Iterable[str]) -> dict[str, Any]:
+    """Of the arguments of a claimed run, as JSON, those of these names."""
+    found = json.loads(text)
+    return {name: found[name] for name in names if name in found}
 
 
 def _as_model(job: JobDefinition[Any], arguments: object) -> BaseModel | None:

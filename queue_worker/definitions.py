@@ -97,6 +97,7 @@ class JobDefinition(Generic[ArgsT]):
             0 for none, 1 for the latest, n for the latest n. The others are recorded as missed.
         max_memory_mb: the most address space that the child process of a plain `def` may use, in
             MiB; past it the job gets a MemoryError.
+        log_fields: the arguments that log lines may show; the others never stand in one.
         owner: who answers for it.
         runbook: where it says what to do when it fails.
         description: one line for people; by default the first line of the function's docstring.
@@ -117,6 +118,7 @@ class JobDefinition(Generic[ArgsT]):
     restartable: bool = False
     catch_up: int = 1
     max_memory_mb: int | None = None
+    log_fields: tuple[str, ...] = ()
     owner: str = ""
     runbook: str = ""
     description: str = ""
@@ -129,6 +131,7 @@ class JobDefinition(Generic[ArgsT]):
         _check_schedule(self)
         _check_place_in_queue(self)
         _check_limits(self)
+        _check_log_fields(self)
         if not self.description:
             first_line = (inspect.getdoc(self.function) or "").partition("\n")[0]
             object.__setattr__(self, "description", first_line)
@@ -287,6 +290,22 @@ def _check_limits(job: JobDefinition[Any]) -> None:
             "max_memory_mb",
             f"is not a whole number from {LEAST_MEMORY_MB} on",
             "Python alone needs as much.",
+        )
+
+
+def _check_log_fields(job: JobDefinition[Any]) -> None:
+    known = job.args.model_fields if job.args else {}
+    given = job.log_fields
+    if not isinstance(given, tuple) or not all(isinstance(name, str) for name in given):
+        raise DefinitionError(
+            job.name, "log_fields", "is not a tuple of names", 'Write log_fields=("content_id",).'
+        )
+    if unknown := [name for name in given if name not in known]:
+        raise DefinitionError(
+            job.name,
+            "log_fields",
+            f"names {unknown[0]!r}, which is no field of its arguments",
+            "Name fields of the model that is given as args.",
         )
 
 

@@ -35,6 +35,7 @@ class JobOptions(TypedDict, total=False):
     restartable: bool
     catch_up: int
     max_memory_mb: int | None
+    log_fields: tuple[str, ...]
     owner: str
     runbook: str
     description: str

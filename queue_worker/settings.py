@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,19 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_EVENT_LOOP",
         description="The event loop of a worker; auto takes uvloop where it is installed.",
     )
+    http_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        alias="QUEUE_WORKER_HTTP_HOST",
+        description="Address on which a worker answers /live, /ready and /metrics.",
+    )
+    http_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65_535,
+        alias="QUEUE_WORKER_HTTP_PORT",
+        description="Port for that; one in use makes it try the 63 above. 0 means none.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",
@@ -161,6 +175,16 @@ class Settings(BaseSettings):
         return found
 
     @property
+    def secrets(self) -> list[str]:
+        """What must stand in no log, ledger or message: passwords, in clear."""
+        found = [os.environ.get("PGPASSWORD", "")]
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                found += _secrets_of(value.get_secret_value())
+        return [secret for secret in found if secret]
+
+    @property
     def dsn(self) -> str:
         """The DSN of ordinary statements, in clear."""
         return self.database_url.get_secret_value()
@@ -169,6 +193,15 @@ class Settings(BaseSettings):
     def direct_dsn(self) -> str:
         """The DSN of the sessions that must reach the server itself, in clear."""
         return (self.direct_url or self.database_url).get_secret_value()
+
+
+def _secrets_of(value: str) -> list[str]:
+    """Of a DSN its passwords, also as they are written in it; else the value itself."""
+    try:
+        parts = conninfo_to_dict(value)
+    except psycopg.ProgrammingError:
+        return [value]
+    return [str(parts[name]) for name in ("password", "sslpassword") if parts.get(name)]
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  any field

@@ -9,6 +9,7 @@ import typer
 from queue_worker.cli.invocation import Invocation, ready_database
 from queue_worker.housekeeping import load_jobs
 from queue_worker.observability.logs import configure_logs
+from queue_worker.observability.output import logged_output
 from queue_worker.worker.loop import new_runner
 from queue_worker.worker.process import Worker
 
@@ -33,5 +34,5 @@ def worker(
     registry = load_jobs(settings.app)
     with ready_database(settings):
         configure_logs(settings)
-    with new_runner(settings) as runner:
+    with logged_output(), new_runner(settings) as runner:
         raise typer.Exit(runner.run(Worker(registry, settings).run()))

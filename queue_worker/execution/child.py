@@ -32,6 +32,7 @@ from queue_worker.execution.messages import (
     succeeded,
 )
 from queue_worker.observability.logs import configure_logs
+from queue_worker.observability.output import logged_output
 from queue_worker.settings import Settings, load_settings
 
 _PR_SET_PDEATHSIG = 1
@@ -57,9 +58,7 @@ def _die_with(worker_pid: int) -> None:
 
 
 def _carry_out(request: CallRequest, settings: Settings) -> Message:
-    with structlog.contextvars.bound_contextvars(
-        run_id=request.run_id, job=request.job, queue=request.queue, attempt=request.attempt
-    ):
+    with structlog.contextvars.bound_contextvars(**request.facts), logged_output():
         try:
             with _memory_limit(request.max_memory_mb):
                 _call(request, settings)

@@ -1,14 +1,17 @@
-"""What went wrong in a run, in a form that is safe to store: bounded, and never raising."""
+"""What went wrong in a run, in a form that is safe to store: bounded, no secrets, never raising."""
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 
 from queue_worker.errors import JobFunctionError
+from queue_worker.observability.redaction import redact_end, redact_start
 
 MESSAGE_BYTES = 2_000
 TRACEBACK_BYTES = 6_000
+_CLASS_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,13 @@ def describe_failure(error: BaseException) -> Failure:
         trace = _shorten_from_left(error.traceback_text)
         return Failure(error.error_class, shorten(str(error)), trace)
     return Failure(
-        type(error).__name__, shorten(message_of(error)), _shorten_from_left(traceback_of(error))
+        class_of(error), shorten(message_of(error)), _shorten_from_left(traceback_of(error))
     )
+
+
+def class_of(error: BaseException) -> str:
+    """The name of an exception's class, fit for a label: a class can have any name."""
+    return re.sub(r"[^\w.]", "_", type(error).__name__[:_CLASS_CHARACTERS]) or "Exception"
 
 
 def message_of(error: BaseException) -> str:
@@ -53,16 +61,16 @@ def traceback_of(error: BaseException) -> str:
 
 
 def shorten(text: str) -> str:
-    """Text that Postgres can store: its first MESSAGE_BYTES, and how long it was."""
-    kept = _encode(text[:MESSAGE_BYTES])[:MESSAGE_BYTES].decode(errors="ignore")
-    cut = len(text) - len(kept)
-    return f"{kept}… ({len(text):,} characters)" if cut else kept
+    """Text that Postgres can store: the first MESSAGE_BYTES without secrets, and its length."""
+    safe, is_all = redact_start(text, MESSAGE_BYTES)
+    kept = _encode(safe)[:MESSAGE_BYTES].decode(errors="ignore")
+    return kept if is_all and len(kept) == len(safe) else f"{kept}… ({len(text):,} characters)"
 
 
 def _shorten_from_left(text: str) -> str:
-    kept = _encode(text[-TRACEBACK_BYTES:])[-TRACEBACK_BYTES:].decode(errors="ignore")
-    cut = len(text) - len(kept)
-    return f"…{kept}" if cut else kept
+    safe, is_all = redact_end(text, TRACEBACK_BYTES)
+    kept = _encode(safe)[-TRACEBACK_BYTES:].decode(errors="ignore")
+    return kept if is_all and len(kept) == len(safe) else f"…{kept}"
 
 
 def _encode(text: str) -> bytes:

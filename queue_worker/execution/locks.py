@@ -104,6 +104,16 @@ class LockSession:
         """Whether any lock key is held."""
         return bool(self._held)
 
+    @property
+    def held(self) -> int:
+        """How many lock keys are held."""
+        return len(self._held)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the session is open and says that this worker is alive; for any thread."""
+        return self._is_alive and self._session.is_open
+
     async def _pause(self) -> None:
         if self._held:
             await asyncio.sleep(self._watch_interval)

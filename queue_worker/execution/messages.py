@@ -29,6 +29,7 @@ class CallRequest:
         arguments: the JSON text of its arguments.
         remaining: seconds until the deadline.
         max_memory_mb: the most address space the call may use, in MiB; None for no limit.
+        facts: what each log line of the call carries.
     """
 
     module: str
@@ -45,6 +46,7 @@ class CallRequest:
     timeout: float
     remaining: float
     max_memory_mb: int | None
+    facts: dict[str, Any]
 
     def as_message(self) -> Message:
         """The request as JSON."""

@@ -20,6 +20,7 @@ class Claim:
         restarts: how many of the earlier attempts were cut off and given back.
         losses: how many of the earlier attempts ended `lost`.
         received: `time.monotonic()` when the claim arrived here; never before `claimed_at`.
+        shown: those of the arguments that the job lets log lines show.
     """
 
     queue_job_id: int
@@ -35,6 +36,7 @@ class Claim:
     restarts: int
     losses: int
     received: float
+    shown: dict[str, Any] | None = None
 
     @property
     def run_id(self) -> str:
@@ -43,13 +45,14 @@ class Claim:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a log line says of it; never its arguments."""
-        return {
+        """What a log line says of it; of its arguments only what the job allows."""
+        facts = {
             "run_id": self.run_id,
             "job": self.job,
             "queue": self.queue,
             "attempt": self.attempt,
         }
+        return facts | {"arguments": self.shown} if self.shown else facts
 
     def moment(self, monotonic: float) -> datetime:
         """A moment of this process on the database's clock, at the latest when it really was.
@@ -100,7 +103,7 @@ class EndedRun:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a log line says of it; never its arguments."""
+        """What a log line says of it; of its arguments only what the job allows."""
         facts = self.claim.facts | {"duration_ms": round(self.duration_ms, 1)}
         if self.failure is not None:
             facts |= {"error": self.failure.error_class, "error_message": self.failure.message}

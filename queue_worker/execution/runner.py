@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from queue_worker.arguments import load_arguments
+from queue_worker.arguments import load_arguments, pick_fields
 from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import LockHeld
@@ -18,7 +18,7 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.messages import CallRequest
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
-from queue_worker.observability.logs import current_run
+from queue_worker.observability.logs import current_run, process_facts
 from queue_worker.observability.observer import RunObserver
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
@@ -78,6 +78,7 @@ class Runner:
             if claim.lock_key is not None:
                 await self._hold(claim.lock_key)
         except LockHeld as held:
+            self._observer.lock_held()
             if self._on_held == "return" and claim.due_at is None:
                 raise
             if self._stopped is not None:
@@ -124,6 +125,8 @@ class Runner:
     async def _execute(self, job: JobDefinition[Any], execution: Execution) -> EndedRun:
         claim = execution.claim
         self._executions.add(execution)
+        if job.log_fields:
+            claim.shown = pick_fields(claim.arguments, job.log_fields)
         error: BaseException | None = None
         current_run.set(claim)  # for the rest of this task, which is all about it
         self._observer.started(claim)
@@ -232,4 +235,5 @@ def _call_request(job: JobDefinition[Any], execution: Execution) -> CallRequest:
         timeout=timeout,
         remaining=execution.started + timeout - time.monotonic(),
         max_memory_mb=job.max_memory_mb,
+        facts=process_facts() | claim.facts,
     )

@@ -84,6 +84,8 @@ def _values(field: FieldInfo) -> str:
         return "`0` or `1`"
     if kind in {int, float}:
         return _bounds(field)
+    if field.alias == "QUEUE_WORKER_HTTP_HOST":
+        return "an address"
     return "names" if get_origin(kind) is tuple else "`module:name`"
 
 

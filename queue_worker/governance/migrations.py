@@ -8,7 +8,7 @@ ledger; functions and views are applied again whenever their text has changed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -76,6 +76,15 @@ def check_migrations(connection: Connection) -> None:
     pending = plan_migrations(connection)
     if pending:
         raise MigrationsPending([m.name for m in pending])
+
+
+def missing_migrations(ledger: Mapping[str, str]) -> list[str]:
+    """Those of our migrations that this ledger, of names and checksums, does not have as they are.
+
+    Functions and views don't count: a newer version may have replaced them for older workers too.
+    """
+    numbered = (m for m in _own_files() if not m.is_replaceable)
+    return [m.name for m in numbered if ledger.get(m.name) != m.checksum]
 
 
 def migrate(

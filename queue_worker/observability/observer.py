@@ -6,11 +6,13 @@ An observer stands outside the run. What goes wrong here is logged and changes n
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
 
 from queue_worker.observability.metrics import JobMetrics
+from queue_worker.observability.worker_metrics import WorkerMetrics
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("queue_worker.runs")
 
@@ -40,8 +42,9 @@ class ObservedRun(StartedRun, Protocol):
 class RunObserver:
     """Watches the runs of one process."""
 
-    def __init__(self, metrics: JobMetrics) -> None:
+    def __init__(self, metrics: JobMetrics, worker_metrics: WorkerMetrics) -> None:
         self._metrics = metrics
+        self._worker_metrics = worker_metrics
 
     def started(self, run: StartedRun) -> None:
         """A run is about to call its function."""
@@ -51,6 +54,30 @@ class RunObserver:
                 log.info("job.started", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
+
+    def lock_held(self) -> None:
+        """A run has found its lock key held."""
+        try:
+            self._worker_metrics.lock_waits.inc()
+        except Exception:
+            log.exception("observer.failed")
+
+    def rescued(self, lost_id: int, runs: Sequence[tuple[str, str, str]]) -> None:
+        """A dead worker was found, and what it had left is closed.
+
+        Args:
+            lost_id: the dead worker.
+            runs: of each of its runs the id, the job, and what became of its place in the queue.
+        """
+        try:
+            self._worker_metrics.reaped(len(runs))
+            log.error("worker.lost", lost_id=lost_id, runs=len(runs))
+            for run_id, job, then in runs:
+                error = "Quarantined" if then == "quarantined" else "WorkerLost"
+                self._metrics.record_job_lost(job, error)
+                log.error("job.lost", run_id=run_id, job=job, error=error, then=then)
+        except Exception:
+            log.exception("observer.failed")
 
     def ended(self, run: ObservedRun) -> None:
         """A run has ended and is recorded."""

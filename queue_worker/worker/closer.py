@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ import structlog
 from queue_worker.execution.failure import Failure
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import EndedRun
+from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.queue.manager import RunManager
 from queue_worker.session import Session
 from queue_worker.worker.backoff import BLOCKED, persist
@@ -36,11 +38,13 @@ class Closer:
         session: Session,
         worker_id: int,
         on_closed: Callable[[Sequence[EndedRun]], None],
+        metrics: WorkerMetrics,
     ) -> None:
         self._manager = manager
         self._session = session
         self._worker_id = worker_id
         self._on_closed = on_closed
+        self._metrics = metrics
         self._ended: list[EndedRun] = []
         self._news = asyncio.Event()
 
@@ -79,7 +83,9 @@ class Closer:
         close = functools.partial(
             self._manager.close_runs, self._session, worker_id=self._worker_id, ended=batch
         )
+        begun = time.monotonic()
         refused = await persist("closing runs", close, but_not=BLOCKED)
+        self._metrics.closed(len(batch), time.monotonic() - begun)
         if not refused:
             return list(batch)
         lost = {ended.claim.run_id for ended in refused}

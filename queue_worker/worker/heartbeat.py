@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.session import Session
 from queue_worker.settings import Settings
 from queue_worker.worker import timing
@@ -27,6 +28,7 @@ class Heartbeat:
         worker_id: whose heartbeat it is.
         on_silent: called each time the heartbeat could not be renewed for SILENT seconds.
         on_disowned: called once if the database says that this worker is not alive any more.
+        metrics: where the heartbeats are counted.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Heartbeat:
         *,
         on_silent: Callable[[], object],
         on_disowned: Callable[[], object],
+        metrics: WorkerMetrics,
     ) -> None:
         self._settings = settings
         self._worker_id = worker_id
         self._on_silent = on_silent
         self._on_disowned = on_disowned
+        self._metrics = metrics
         self._renewed = time.monotonic()
         self.place = Place()
         self.fleet = 1  # how many processes live, this one included
@@ -50,7 +54,12 @@ class Heartbeat:
     @property
     def is_silent(self) -> bool:
         """Whether others may soon take this worker for dead."""
-        return time.monotonic() - self._renewed > timing.SILENT
+        return self.age > timing.SILENT
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was last renewed."""
+        return time.monotonic() - self._renewed
 
     def start(self) -> None:
         """Begin."""
@@ -77,6 +86,7 @@ class Heartbeat:
             try:
                 await self._beat(session)
             except Exception as error:  # noqa: BLE001  whatever it is, the next beat must come
+                self._metrics.heartbeat_failures.inc()
                 log.warning("heartbeat.failed", error=str(error).strip())
             self._stopping.wait(timing.HEARTBEAT)  # this loop has nothing else to do
         await session.aclose()
@@ -85,6 +95,7 @@ class Heartbeat:
         rows = await session.fetch("renew_heartbeat", {"worker_id": self._worker_id})
         if rows:
             self._renewed = time.monotonic()
+            self._metrics.heartbeats.inc()
             ((rank, workers, self.fleet),) = rows
             self.place = Place(rank, workers)
         else:

@@ -41,6 +41,7 @@ class Listener:
         self._settings = settings
         self._channels = [_ONE_QUEUE + queue for queue in queues] or [_ANY_QUEUE]
         self._on_hint = on_hint
+        self.is_listening = False
 
     async def run(self) -> None:
         """Listen until cancelled; connects again whenever the connection breaks."""
@@ -61,6 +62,7 @@ class Listener:
             for channel in self._channels:
                 await self._say(connection, sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             on_listening()
+            self.is_listening = True
             self._on_hint(0.0)  # for what was said while nobody listened
             while True:
                 async for told in connection.notifies(timeout=_PING_INTERVAL):
@@ -69,6 +71,7 @@ class Listener:
         except (psycopg.OperationalError, TimeoutError) as error:
             raise DatabaseUnreachable("the listener's connection", str(error)) from error
         finally:
+            self.is_listening = False
             await connection.close()
 
     async def _say(

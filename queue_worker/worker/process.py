@@ -17,9 +17,11 @@ from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
 from queue_worker.worker.exits import EXIT_FAILED, EXIT_STOPPED, exit_now
+from queue_worker.worker.instruments import Instruments
 from queue_worker.worker.listener import Listener
 from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
+from queue_worker.worker.schema_watch import SchemaWatch
 from queue_worker.worker.station import Station
 from queue_worker.worker.watchdog import Watchdog
 
@@ -61,15 +63,23 @@ class Worker:
         )
         self._claimer = Claimer(self._station, settings.queues, settings.concurrency)
         self._registry = registry
+        self._instruments = Instruments(settings, self._station)
 
     async def run(self) -> int:
         """Work until stopped; returns the exit code: 0 only after a requested stop.
 
         Raises:
-            SettingsError: there is a pooler in the way.
+            SettingsError: there is a pooler in the way, or the endpoints can't be listened on.
             DatabaseUnreachable: the database did not answer at the start.
         """
         require_direct_connection(self._settings)
+        self._instruments.start()
+        try:
+            return await self._serve()
+        finally:
+            self._instruments.stop()
+
+    async def _serve(self) -> int:
         await self._station.open(self._settings.queues, self._settings.concurrency)
         log.info("worker.started", **self._facts())
         watchdog = Watchdog(
@@ -78,6 +88,7 @@ class Worker:
         watchdog.start()
         with self._signals(watchdog):
             loops = self._start_loops()
+            self._instruments.watch(self._listener, self._schema, watchdog, self._stopping.is_set)
             await self._wait_for_end(loops | self._station.loops)
             await self._end_loops(loops)
             await self._drain()
@@ -102,16 +113,22 @@ class Worker:
         worker_id = self._station.worker_id
         self._sessions = [self._station.session("ticks"), self._station.session("reaper")]
         ticks, reaping = self._sessions
+        self._listener = Listener(
+            self._settings, self._settings.queues, self._claimer.hint, lambda: self._station.place
+        )
+        self._schema = SchemaWatch(reaping)
         loops: list[_Loop] = [
             self._claimer,
-            Listener(
-                self._settings,
-                self._settings.queues,
-                self._claimer.hint,
-                lambda: self._station.place,
-            ),
+            self._listener,
+            self._schema,
             Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
-            Reaper(reaping, worker_id, self._claimer.hint, lambda: self._station.fleet),
+            Reaper(
+                reaping,
+                worker_id,
+                self._claimer.hint,
+                self._station.observer,
+                lambda: self._station.fleet,
+            ),
         ]
         return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
+from queue_worker.observability.observer import RunObserver
 from queue_worker.session import Rows, Session
 from queue_worker.worker import timing
 from queue_worker.worker.backoff import persist
@@ -25,7 +26,7 @@ _FRESH = timing.SILENT / 2
 
 
 class Reaper:
-    """Rescues what dead siblings have left; `on_rescued` is called when it has.
+    """Rescues what dead siblings have left; `on_rescued` is called when it has, and the observer.
 
     `fleet` tells how many processes live, so that a large fleet does not look more often.
 
@@ -38,12 +39,14 @@ class Reaper:
         session: Session,
         worker_id: int,
         on_rescued: Callable[[], None],
+        observer: RunObserver,
         fleet: Callable[[], int] = lambda: 2,
     ) -> None:
         self._fleet = fleet
         self._session = session
         self._worker_id = worker_id
         self._on_rescued = on_rescued
+        self._observer = observer
         self._suspects: dict[tuple[int, int | None], float] = {}
         self._settled_at = time.monotonic()
 
@@ -108,7 +111,6 @@ class Reaper:
             return
         if not rows:  # a sibling was quicker, or the worker has come back
             return
-        log.error("worker.lost", lost_id=worker_id, runs=len(rows) - 1)
-        for queue_job_id, attempt, job, what in rows[1:]:
-            log.error("job.lost", run_id=f"{queue_job_id}.{attempt}", job=job, then=what)
+        runs = [(f"{row[0]}.{row[1]}", row[2], row[3]) for row in rows[1:]]
+        self._observer.rescued(worker_id, runs)
         self._on_rescued()

@@ -19,8 +19,11 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.execution.runner import OnHeld, Runner
+from queue_worker.observability.logs import bind_process
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
+from queue_worker.observability.redaction import register_secrets
+from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.queue.app import build_app
 from queue_worker.queue.fleet import WorkerKind, end_worker, publish_jobs, register_worker
 from queue_worker.queue.manager import RunManager
@@ -66,13 +69,15 @@ class Station:
     ) -> None:
         self.registry = registry
         self.settings = settings
+        register_secrets(settings.secrets)  # a run that fails must not write them into the ledger
         self.metrics = JobMetrics()
+        self.worker_metrics = WorkerMetrics(self.metrics.registry)
         self._manager: RunManager = build_app(registry, settings).job_manager  # type: ignore[assignment]  # set there
         self._kind: WorkerKind = kind
         self._on_closed = on_closed
         self._on_disowned = on_disowned
         self._on_given_up = on_given_up
-        self._observer = RunObserver(self.metrics)
+        self.observer = RunObserver(self.metrics, self.worker_metrics)
         self._open_claims: dict[int, Claim] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
         self._all_closed = asyncio.Event()
@@ -91,7 +96,7 @@ class Station:
             settings,
             self._locks,
             self._children,
-            self._observer,
+            self.observer,
             on_given_up=self._close_given_up,
             on_held=on_held,
         )
@@ -113,9 +118,12 @@ class Station:
             self.worker_id,
             on_silent=functools.partial(insist, self._fence),
             on_disowned=functools.partial(insist, self._disown),
+            metrics=self.worker_metrics,
         )
         self._heartbeat.start()
-        self._closer = Closer(self._manager, self._closes, self.worker_id, self._forget_all)
+        self._closer = Closer(
+            self._manager, self._closes, self.worker_id, self._forget_all, self.worker_metrics
+        )
         self.loops = {
             asyncio.create_task(self._closer.run(), name="closer"),
             asyncio.create_task(self._locks.watch(), name="lock session"),
@@ -156,6 +164,7 @@ class Station:
             queues=queues or None,
             free=free,
         )
+        self.worker_metrics.claimed(len(claims))
         for claim in claims:
             self.start(claim)
         return may_find_more
@@ -196,6 +205,16 @@ class Station:
     def occupied(self) -> int:
         """How many runs are claimed and not yet closed."""
         return len(self._open_claims)
+
+    @property
+    def heartbeat_age(self) -> float:
+        """Seconds since this process last said that it is alive."""
+        return self._heartbeat.age
+
+    @property
+    def locks(self) -> LockSession:
+        """The lock session of this process."""
+        return self._locks
 
     @property
     def place(self) -> Place:
@@ -264,6 +283,7 @@ class Station:
         self.worker_id = await register_worker(
             self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )
+        bind_process(worker_id=self.worker_id)
         await self._locks.open(self.worker_id)
 
     async def _close_sessions(self) -> None:
@@ -306,7 +326,7 @@ class Station:
 
     def _forget_all(self, closed: Sequence[EndedRun]) -> None:
         for ended in closed:
-            self._observer.ended(ended)
+            self.observer.ended(ended)
             self._leave(ended.claim)
         self._on_closed(closed)
 

@@ -23,6 +23,7 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 PATIENCE = 2.0  # seconds that the loop may take to answer
 SLACK = 5.0  # seconds on top of every limit before a blocked loop is given up
 _LOOK = 1.0  # seconds between two looks at a loop that is blocked
+_LOST = 30.0  # seconds without a look after which the watchdog itself must be taken for dead
 _ANSWER, _STOP = 0, 255  # what is no number of a signal
 
 
@@ -57,6 +58,8 @@ class Watchdog:
         self._loops_descriptor = -1
         self._stops: list[float] = []  # when a stop was asked for, by `time.monotonic()`
         self._is_stopping = False
+        self._looked = time.monotonic()
+        self.is_loop_blocked = False
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
@@ -69,6 +72,11 @@ class Watchdog:
         self._thread.join()
         self._inbox.close()
         self._outbox.close()
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether its thread still looks at the loop."""
+        return self._thread.is_alive() and time.monotonic() - self._looked < _LOST
 
     def tap_signals(self) -> None:
         """Hear of signals before the loop does, whose handlers must be installed.
@@ -88,19 +96,22 @@ class Watchdog:
     def _run(self) -> None:
         while not self._is_stopping:
             self._read_for(PATIENCE / 2)
+            self._looked = time.monotonic()
             self._loop.call_soon_threadsafe(self._post, _ANSWER)
             if not self._read_for(PATIENCE) and not self._is_stopping:
                 self._watch_blocked_loop()
 
     def _watch_blocked_loop(self) -> None:
-        stack = self._stack()
-        _say(log.error, "loop.blocked", stack=stack)
+        self.is_loop_blocked = True
+        _say(log.error, "loop.blocked", stack=self._stack())
         blocked_for = 0.0
         while not self._read_for(_LOOK) and not self._is_stopping:
             # Not by the clock: a process that was frozen must find the time to answer.
             blocked_for += _LOOK
+            self._looked = time.monotonic()
             if blocked_for >= self._least and time.monotonic() >= self._limit():
                 self._give_up(self._stack())
+        self.is_loop_blocked = False
         if not self._is_stopping:
             _say(log.warning, "loop.answers_again")
 

@@ -14,6 +14,7 @@ from queue_worker.execution.runner import Runner
 from queue_worker.observability.logs import configure_logs
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
+from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.settings import load_settings
 from tests.benchmarks.loops import run_client
 from tests.benchmarks.systems.base import NOOP
@@ -31,12 +32,13 @@ def microseconds_per_run(runs: int) -> float:
 
 def _build(settings: Any) -> Runner:
     """A runner as a worker has it; these jobs need neither locks nor children."""
+    metrics = JobMetrics()
     return Runner(
         registry,
         settings,
         MagicMock(),
         ChildProcesses(settings),
-        RunObserver(JobMetrics()),
+        RunObserver(metrics, WorkerMetrics(metrics.registry)),
         on_given_up=lambda _: None,
         on_held="return",
     )

@@ -10,6 +10,9 @@ import psycopg
 import pytest
 
 from queue_worker.errors import DatabaseUnreachable
+from queue_worker.observability.metrics import JobMetrics
+from queue_worker.observability.observer import RunObserver
+from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.session import Rows, Session
 from queue_worker.worker import timing
 from queue_worker.worker.reaper import Reaper
@@ -46,7 +49,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reaper(session: Scripted) -> Reaper:
-    return Reaper(cast("Session", session), 1, lambda: None)
+    metrics = JobMetrics()
+    observer = RunObserver(metrics, WorkerMetrics(metrics.registry))
+    return Reaper(cast("Session", session), 1, lambda: None, observer)
 
 
 async def look(reaper: Reaper, seconds: float) -> None:
