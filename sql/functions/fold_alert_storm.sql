@@ -11,8 +11,9 @@ DECLARE
     due        text[];
     told       bigint;
     untold_sum bigint;
+    held_sum   bigint;
 BEGIN
-    SELECT array_agg(a.fingerprint), sum(a.untold) INTO due, untold_sum
+    SELECT array_agg(a.fingerprint), sum(a.untold), sum(a.held_back) INTO due, untold_sum, held_sum
       FROM queue_worker.alert AS a
      WHERE a.type = fold_alert_storm.kind AND NOT a.is_storm AND a.untold > 0
        AND (a.window_ends_at IS NULL OR a.window_ends_at <= at_once);
@@ -30,11 +31,12 @@ BEGIN
      WHERE a.fingerprint = ANY (due);
     INSERT INTO queue_worker.alert AS a (
            fingerprint, type, subject, summary, first_seen_at, last_seen_at, count, untold,
-           recovers_by, is_storm)
+           held_back, recovers_by, is_storm)
     SELECT storm_name, fold_alert_storm.kind, count(*) || ' at once',
            concat(array_to_string((array_agg(m.subject ORDER BY m.count DESC, m.subject))[:10], ', '),
                   CASE WHEN count(*) > 10 THEN format(' and %s more', count(*) - 10) END),
-           min(m.first_seen_at), max(m.last_seen_at), untold_sum, untold_sum, 'members', true
+           min(m.first_seen_at), max(m.last_seen_at), untold_sum, untold_sum, held_sum,
+           'members', true
       FROM queue_worker.alert AS m
      WHERE m.storm = storm_name AND m.state = 'open'
         ON CONFLICT (fingerprint) DO UPDATE
@@ -45,7 +47,7 @@ BEGIN
            count = CASE a.state WHEN 'open' THEN a.count ELSE 0 END + excluded.count,
            untold = a.untold + excluded.count,
            held_back = a.held_back
-               + CASE WHEN a.window_ends_at > at_once THEN excluded.count ELSE 0 END;
+               + CASE WHEN a.window_ends_at > at_once THEN excluded.count ELSE excluded.held_back END;
 END;
 $$;
 

@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from queue_worker.database import connect
-
-_ids = itertools.count(1)
-DELIVERY = Jsonb(
-    {"job": "queue_worker.deliver_alerts", "queue": "queue_worker", "priority": 0,
-     "queueing_lock": "queue_worker.deliver_alerts", "args": {}}
-)  # fmt: skip
-
-
-def record(connection: Any, job: str, outcome: str = "failed", **more: Any) -> str:
-    """Write a run into the ledger; returns its id."""
-    row = {
-        "queue_job_id": next(_ids), "attempt": 1, "job": job, "outcome": outcome, "queue": "default",
-        "error_class": None if outcome == "succeeded" else "ValueError",
-        "error_message": None if outcome == "succeeded" else "boom", "retry_at": None, **more,
-    }  # fmt: skip
-    (run_id,) = connection.execute(
-        """
-        INSERT INTO queue_worker.run (
-            queue_job_id, attempt, job, outcome, queue, enqueued_at, enqueued_by, started_at,
-            finished_at, error_class, error_message, retry_at)
-        VALUES (%(queue_job_id)s, %(attempt)s, %(job)s, %(outcome)s, %(queue)s, clock_timestamp(), 'me',
-            clock_timestamp(), clock_timestamp(), %(error_class)s, %(error_message)s, %(retry_at)s)
-        RETURNING run_id
-        """,
-        row,
-    ).fetchone()
-    return str(run_id)
-
-
-def tend(connection: Any, *, window: float = 600, storm: int = 10, sinks: Any = ("log",)) -> int:
-    row = connection.execute(
-        "SELECT queue_worker.tend_alerts(%s, %s, %s, %s)",
-        [timedelta(seconds=window), storm, list(sinks), DELIVERY],
-    ).fetchone()
-    return int(row[0])
-
-
-def look(connection: Any, seconds: float = 0.0) -> int:
-    every = timedelta(seconds=seconds)
-    row = connection.execute(
-        "SELECT queue_worker.look_for_alerts(%s, %s, %s, %s)",
-        [every, every, every, timedelta(hours=1)],
-    ).fetchone()
-    return int(row[0])
-
-
-def messages(connection: Any) -> list[tuple[Any, ...]]:
-    """What is told: kind, fingerprint, count and how many were held back, in order."""
-    rows: list[tuple[Any, ...]] = connection.execute(
-        "SELECT kind, fingerprint, count, held_back FROM queue_worker.alert_message ORDER BY at, fingerprint"
-    ).fetchall()
-    return rows
-
-
-def end_windows(connection: Any) -> None:
-    connection.execute("UPDATE queue_worker.alert SET window_ends_at = clock_timestamp()")
+from tests.support.alerts import end_windows, look, messages, record, tend
 
 
 @pytest.mark.parametrize("outcome", ["failed", "timed_out", "lost"])
