@@ -34,7 +34,7 @@ def settings_for(receiver: Receiver, **more: str) -> dict[str, str]:
 
 
 def wait_for_failures(stage: Scene, count: int) -> None:
-    query = "SELECT count(*) FROM queue_worker.run WHERE job = 'raises' AND outcome = 'failed'"
+    query = "SELECT count(*) FROM queue_worker.run WHERE job = 'fails' AND outcome = 'failed'"
     eventually(lambda: stage.rows(query) == [(count,)], within=120)
 
 
@@ -48,7 +48,7 @@ def test_thousands_of_failures_are_one_alert_a_window_and_counted_exactly(
     env = settings_for(receiver)
     for failed in (FAILURES // 2, FAILURES):
         workers = [stage.start_worker(**env) for _ in range(4 if IS_LONG else 2)]
-        stage.enqueue_many("raises", FAILURES // 2, what="ValueError")
+        stage.enqueue_many("fails", FAILURES // 2)
         wait_for_failures(stage, failed)
         eventually(receiver.told)
         stage.check_stops(*workers)
@@ -76,7 +76,7 @@ def test_killed_between_outcome_and_delivery_no_alert_is_lost_or_told_under_two_
     chance = random.Random(int(os.environ.get("TEST_SEED", "1")))
     for kills in range(KILLS):
         worker = stage.start_worker(**env)
-        stage.enqueue("raises", what="ValueError")
+        stage.enqueue("fails")
         wait_for_failures(stage, kills + 1)
         time.sleep(chance.uniform(0, 2))  # the fault: anywhere from the close to the last answer
         kill(worker)
@@ -94,7 +94,7 @@ def test_killed_between_outcome_and_delivery_no_alert_is_lost_or_told_under_two_
     }
     assert set(told) == written
     assert all(told[m["id"]] == m for m in receiver.messages)
-    counts = [m["count"] for m in told.values() if m["fingerprint"] == "JOB_FAILED:raises"]
+    counts = [m["count"] for m in told.values() if m["fingerprint"] == "JOB_FAILED:fails"]
     assert sorted(set(counts)) == sorted(counts), "one failure was told under two ids"
     assert max(counts) == KILLS
     stage.check_stops(survivor)

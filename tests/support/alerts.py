@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
+
+from queue_worker.observability.alerts.message import AlertMessage
 
 _ids = itertools.count(1)
 DELIVERY = Jsonb(
@@ -71,3 +73,16 @@ def messages(connection: Any) -> list[tuple[Any, ...]]:
 
 def end_windows(connection: Any) -> None:
     connection.execute("UPDATE queue_worker.alert SET window_ends_at = clock_timestamp()")
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def message(**changes: Any) -> AlertMessage:
+    facts: dict[str, Any] = {
+        "id": "00000000-0000-0000-0000-000000000001", "kind": "raised", "type": "JOB_FAILED",
+        "fingerprint": "JOB_FAILED:a", "job": "a", "subject": "a", "summary": "boom", "run_id": "7.1",
+        "at": NOW, "first_seen_at": NOW, "last_seen_at": NOW, "count": 12_000, "held_back": 9_999,
+        "owner": "ada", "runbook": "docs/a.md", "command": "queue-worker show 7.1",
+    }  # fmt: skip
+    return AlertMessage(**facts | changes)
