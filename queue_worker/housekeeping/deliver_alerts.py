@@ -23,7 +23,7 @@ from queue_worker.observability.alerts.sink import Sink
 from queue_worker.statements import statement
 
 MOST_MESSAGES = 200  # of one run; the next one follows within a second
-MOST_TRIES = 20  # then a message is given up for that sink: after some seventy minutes
+MOST_TRIES = 20  # then a message is given up for that sink: after about an hour
 FIRST_WAIT = 2.0  # seconds before the second try; doubled each time
 LONGEST_WAIT = 300.0
 

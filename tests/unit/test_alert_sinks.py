@@ -256,6 +256,11 @@ def test_a_malformed_address_is_refused_without_being_repeated(url: str, problem
     assert "s3cret" not in str(raised.value)
 
 
+def test_nobody_is_told_where_that_is_asked_for() -> None:
+    assert open_sinks(load_settings(database_url=DSN, alert_sinks="none:")) == {}
+    assert list(open_sinks(load_settings(database_url=DSN))) == ["log"]
+
+
 def test_a_signing_secret_must_be_one() -> None:
     for secret in (
         "whsec_short",
