@@ -62,3 +62,9 @@ def test_with_all_workers_dead_the_check_names_their_jobs_within_an_interval(
     assert answer.returncode == 1
     assert "ticker" in answer.stdout
     assert time.monotonic() - dead < 25
+
+
+def test_a_worker_with_a_malformed_sink_does_not_start(ready: Command) -> None:
+    answer = ready("worker", QUEUE_WORKER_ALERT_SINKS="log: https://user:pa55@host/")
+    answer.assert_one_error(78, "QUEUE_WORKER_ALERT_SINKS", "URL number 2", "webhook+https://")
+    assert "pa55" not in answer.err
