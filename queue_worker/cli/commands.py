@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli import (
+    alerts,
     check,
     demo,
     enqueue,
@@ -61,4 +62,5 @@ app.command()(show.show)
 app.command()(status.status)
 app.command()(top.top)
 app.command()(timeline.timeline)
+app.command()(alerts.alerts)
 app.command()(demo.demo)

@@ -72,6 +72,16 @@ def read_queued_job(connection: Connection, queue_job_id: int) -> Row | None:
     return next(iter(read_rows(connection, "read_queued_job", queue_job_id=queue_job_id)), None)
 
 
+def list_alerts(connection: Connection) -> list[Row]:
+    """What is wrong and has not recovered, the oldest first."""
+    return read_rows(connection, "list_alerts")
+
+
+def list_overdue(connection: Connection) -> list[Row]:
+    """Jobs that are due by their schedule and have no run."""
+    return read_rows(connection, "list_overdue")
+
+
 def follow_job(connection: Connection, queue_job_id: int | None) -> Row:
     """Where a queued job stands."""
     return read_rows(connection, "follow_job", queue_job_id=queue_job_id)[0]

@@ -19,6 +19,7 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.execution.runner import OnHeld, Runner
+from queue_worker.housekeeping import WITHOUT_SLOT
 from queue_worker.observability.logs import bind_process
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
@@ -79,6 +80,7 @@ class Station:
         self._on_given_up = on_given_up
         self.observer = RunObserver(self.metrics, self.worker_metrics)
         self._open_claims: dict[int, Claim] = {}
+        self._without_slot = 0  # of the open claims
         self._tasks: set[asyncio.Task[bool]] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -196,6 +198,7 @@ class Station:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""
         self._all_closed.clear()
         self._open_claims[claim.queue_job_id] = claim
+        self._without_slot += claim.job in WITHOUT_SLOT
         task = asyncio.create_task(self._carry_out(claim))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -215,6 +218,11 @@ class Station:
     def locks(self) -> LockSession:
         """The lock session of this process."""
         return self._locks
+
+    @property
+    def slots_taken(self) -> int:
+        """How many slots of its concurrency the open runs take."""
+        return len(self._open_claims) - self._without_slot
 
     @property
     def place(self) -> Place:
@@ -333,6 +341,7 @@ class Station:
     def _leave(self, claim: Claim) -> None:
         if self._open_claims.get(claim.queue_job_id) is claim:
             del self._open_claims[claim.queue_job_id]
+            self._without_slot -= claim.job in WITHOUT_SLOT
         if not self._open_claims:
             self._all_closed.set()
 
