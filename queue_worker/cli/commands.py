@@ -7,11 +7,16 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli import (
+    audit,
+    cancel,
     check,
     demo,
     enqueue,
     jobs,
     migrate,
+    pause,
+    release_lock,
+    retry,
     run,
     runs,
     status,
@@ -53,4 +58,11 @@ app.command()(enqueue.enqueue)
 app.command()(run.run)
 app.command()(runs.runs)
 app.command()(status.status)
+app.command()(pause.pause)
+app.command()(pause.resume)
+app.command()(cancel.cancel)
+app.command()(retry.retry)
+app.command()(retry.requeue_lost)
+app.command()(release_lock.release_lock)
+app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)

@@ -35,6 +35,11 @@ def list_queue_depth(connection: Connection) -> list[Row]:
     return _read(connection, "list_queue_depth")
 
 
+def list_pauses(connection: Connection) -> list[Row]:
+    """What is paused, and by whom."""
+    return _read(connection, "list_pauses")
+
+
 def list_job_health(connection: Connection) -> list[Row]:
     """How each job last went."""
     return _read(connection, "list_job_health")

@@ -46,6 +46,7 @@ class Reaper:
         self._on_rescued = on_rescued
         self._suspects: dict[tuple[int, int | None], float] = {}
         self._settled_at = time.monotonic()
+        self._looked_for_ownerless = time.monotonic()
 
     async def run(self) -> None:
         """Look for dead workers until cancelled."""
@@ -76,6 +77,9 @@ class Reaper:
                 await self._end_session(worker_id, alive_pid, silent_for)
             elif silent_for >= _SUSPICION:
                 await self._rescue(worker_id)
+        if now - self._looked_for_ownerless > timing.REAP_OWNERLESS:
+            await self._rescue_ownerless()
+            self._looked_for_ownerless = now
 
     async def _look(self) -> Rows:
         try:
@@ -109,6 +113,15 @@ class Reaper:
         if not rows:  # a sibling was quicker, or the worker has come back
             return
         log.error("worker.lost", lost_id=worker_id, runs=len(rows) - 1)
-        for queue_job_id, attempt, job, what in rows[1:]:
+        self._report(rows[1:])
+
+    async def _rescue_ownerless(self) -> None:
+        """What plain procrastinate has taken from its worker by pruning that one."""
+        rows = await self._session.fetch("rescue_ownerless", {"rescuer_id": self._worker_id})
+        if rows:
+            self._report(rows)
+
+    def _report(self, lost: Rows) -> None:
+        for queue_job_id, attempt, job, what in lost:
             log.error("job.lost", run_id=f"{queue_job_id}.{attempt}", job=job, then=what)
         self._on_rescued()

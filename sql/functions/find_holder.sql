@@ -1,6 +1,6 @@
 -- Evidence of life: a session that holds the advisory lock of the key, or the one that says that the
--- worker is alive; or a heartbeat so fresh that a new session may be on its way. A worker of plain
--- procrastinate has only its heartbeat.
+-- worker is alive, or one that the run itself has opened; or a heartbeat so fresh that a new session
+-- may be on its way. A worker of plain procrastinate has only its heartbeat.
 CREATE OR REPLACE FUNCTION queue_worker.find_holder(lock_key text, held procrastinate_jobs)
     RETURNS text
     LANGUAGE sql STABLE
@@ -32,6 +32,11 @@ AS $$
       FROM session AS s
       LEFT JOIN pg_stat_activity AS a USING (pid)
      WHERE s.hash = hashtextextended('queue_worker.lock.' || find_holder.lock_key, 0)
+    UNION ALL
+    SELECT format('the session with pid %s (%s)', a.pid, a.application_name)
+      FROM pg_stat_activity AS a
+     WHERE a.datname = current_database()
+       AND a.application_name LIKE 'run ' || held.id || '.' || (held.attempts + 1) || ' %'
      LIMIT 1;
 $$;
 

@@ -11,9 +11,9 @@ CREATE OR REPLACE FUNCTION queue_worker.requeue_lost(
 AS $$
 #variable_conflict use_column
 DECLARE
-    lost      record;
-    row       procrastinate_jobs;
-    returned  bigint[] := '{}';
+    lost     record;
+    row      procrastinate_jobs;
+    returned bigint[] := '{}';
 BEGIN
     PERFORM queue_worker.require_actor(requeue_lost.actor, requeue_lost.reason);
     IF requeue_lost.since IS NULL OR coalesce(requeue_lost.at_most NOT BETWEEN 1 AND 10000, true) THEN
@@ -25,7 +25,8 @@ BEGIN
         SELECT r.queue_job_id, r.run_id, r.job
           FROM queue_worker.run AS r
           JOIN procrastinate_jobs AS j ON j.id = r.queue_job_id AND j.status = 'failed'
-         WHERE r.outcome IN ('failed', 'timed_out', 'lost') AND r.outcome = 'lost'
+         WHERE r.outcome IN ('failed', 'timed_out', 'lost')  -- as its index says
+           AND r.outcome = 'lost'
            AND r.finished_at >= requeue_lost.since
            AND (requeue_lost.job IS NULL OR r.job = requeue_lost.job)
            AND NOT EXISTS (SELECT FROM queue_worker.run AS later
@@ -42,7 +43,8 @@ BEGIN
         queue_job_id := lost.queue_job_id;
         lost_run := lost.run_id;
         lost_job := lost.job;
-        what := CASE WHEN requeue_lost.dry_run THEN 'would be returned to the queue'
+        what := CASE WHEN requeue_lost.dry_run
+                     THEN coalesce(queue_worker.find_twin(row), 'would be returned to the queue')
                      ELSE coalesce(queue_worker.return_to_queue(row), 'returned to the queue') END;
         IF what = 'returned to the queue' THEN
             returned := returned || row.id;

@@ -4,12 +4,9 @@ CREATE OR REPLACE FUNCTION queue_worker.return_to_queue(job procrastinate_jobs) 
     SET search_path FROM CURRENT
 AS $$
 DECLARE
-    twin_id bigint;
+    twin text := queue_worker.find_twin(return_to_queue.job);
 BEGIN
-    SELECT waiting.id INTO twin_id
-      FROM procrastinate_jobs AS waiting
-     WHERE waiting.queueing_lock = (return_to_queue.job).queueing_lock AND waiting.status = 'todo';
-    IF twin_id IS NULL THEN
+    IF twin IS NULL THEN
         UPDATE procrastinate_jobs AS j
            SET status = 'todo',
                worker_id = NULL,
@@ -20,7 +17,7 @@ BEGIN
                    SELECT max(r.attempt) FROM queue_worker.run AS r WHERE r.queue_job_id = j.id))
          WHERE j.id = (return_to_queue.job).id;
     END IF;
-    RETURN 'job ' || twin_id || ' of the same queueing lock waits already';
+    RETURN twin;
 EXCEPTION WHEN unique_violation THEN
     RETURN 'a job of the same queueing lock waits already';
 END;

@@ -15,6 +15,7 @@ AS $$
     ), asked AS (
         SELECT m[1]::numeric AS entries, m[2] AS hash
           FROM regexp_match(verify_audit.anchor, '^\s*(\d+):([0-9a-f]{64})\s*$') AS m
+         WHERE m IS NOT NULL
     )
     SELECT l.chain_no, l.audit_id,
            format('%s removed before it', CASE l.chain_no - l.prev_no - 1

@@ -49,6 +49,14 @@ CREATE INDEX queue_worker_jobs_locked_later_idx
 CREATE INDEX queue_worker_jobs_abort_idx
     ON procrastinate_jobs (worker_id) WHERE abort_requested;
 
+-- A claim that is given back unstarted is not run any more if somebody has cancelled it meanwhile.
+DROP TRIGGER queue_worker_record_cancelled ON procrastinate_jobs;
+CREATE TRIGGER queue_worker_record_cancelled
+    AFTER UPDATE OF status ON procrastinate_jobs
+    FOR EACH ROW
+    WHEN (OLD.status IN ('todo', 'doing') AND NEW.status = 'cancelled')
+    EXECUTE FUNCTION queue_worker.record_cancelled();
+
 -- The chain of the audit log: each link holds the hash of the one before it and of its row. It has
 -- numbers of its own, without gaps, as those of the rows have gaps where a transaction was rolled back.
 CREATE TABLE queue_worker.audit_chain (

@@ -26,6 +26,7 @@ JOIN LATERAL (
             OR (
                 other.status = 'todo'
                 AND (other.scheduled_at IS NULL OR other.scheduled_at <= now())
+                AND queue_worker.find_pause(other.task_name, other.queue_name) IS NULL
                 AND (
                     other.priority > waiting.priority
                     OR (other.priority = waiting.priority AND other.id < waiting.id)
