@@ -135,8 +135,10 @@ def test_a_tail_that_is_cut_off_is_found(log: Connection) -> None:
 CUT_WITH_HEAD = (
     "DELETE FROM queue_worker.audit_log WHERE audit_id > 3",
     "DELETE FROM queue_worker.audit_chain WHERE audit_id > 3",
-    "UPDATE queue_worker.audit_head SET entries = 3,"
-    " hash = (SELECT hash FROM queue_worker.audit_chain WHERE chain_no = 3)",
+    (
+        "UPDATE queue_worker.audit_head SET entries = 3,"
+        " hash = (SELECT hash FROM queue_worker.audit_chain WHERE chain_no = 3)"
+    ),
 )
 
 
