@@ -36,10 +36,6 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         SELECT queue_name FROM every_queue
     ) AS q
     WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
-), known AS MATERIALIZED (
-    SELECT name FROM unnest(%(jobs)s::text[]) AS j (name)
-    EXCEPT
-    SELECT name FROM paused WHERE kind = 'job'
 ), ready_group AS (  -- queues and jobs of which something waits
     SELECT q.queue_name, first.task_name
     FROM served AS q
@@ -161,7 +157,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint
     ) AS j
-    WHERE g.task_name IN (SELECT name FROM known)
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), later AS (
     SELECT j.id, j.priority
     FROM later_group AS g
@@ -174,7 +171,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         ORDER BY j.scheduled_at
         LIMIT %(window)s::bigint
     ) AS j
-    WHERE g.task_name IN (SELECT name FROM known)
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), met_ready AS (
     SELECT g.queue_name, g.task_name, j.lock
     FROM locked_ready_group AS g
@@ -186,7 +184,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint
     ) AS j
-    WHERE g.task_name IN (SELECT name FROM known)
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), met_later AS (
     SELECT g.queue_name, g.task_name, g.priority, j.lock
     FROM locked_later_group AS g
@@ -199,7 +198,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         ORDER BY j.scheduled_at
         LIMIT %(window)s::bigint
     ) AS j
-    WHERE g.task_name IN (SELECT name FROM known)
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), head AS (
     SELECT first.id, first.priority
     FROM (
@@ -236,7 +236,7 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         LIMIT 1
     ) AS first
     WHERE first.queue_name IN (SELECT queue_name FROM served)
-        AND first.task_name IN (SELECT name FROM known)
+        AND first.task_name = ANY (%(jobs)s::text[])
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs AS holder
             WHERE holder.lock = met.lock AND holder.status = 'doing'
