@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from queue_worker.governance.operations import refusals_explained
 from queue_worker.statements import statement
 
 Row = dict[str, Any]
@@ -39,8 +40,11 @@ def verify_audit(connection: Connection, anchor: str | None = None) -> AuditFind
         connection: where the log is.
         anchor: what an earlier verification has returned and somebody has kept elsewhere. Without
             it, a superuser who has rewritten the whole chain is not found out.
+
+    Raises:
+        OperationRefused: the anchor is no text that the database could hold.
     """
-    with connection.transaction():
+    with refusals_explained(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         problems = _read(connection, "verify_audit", anchor=anchor)
         heads = _read(connection, "read_audit_anchor")

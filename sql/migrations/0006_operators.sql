@@ -5,8 +5,8 @@
 -- claims find no index in their order any more, so that they get slower with what waits: replace
 -- them soon. As it makes four indexes anew, run it when the queue may stand still for that time.
 -- Way back: resume everything; DROP the tables pause, audit_chain and audit_head, the triggers and
--- functions made here and the index queue_worker_jobs_abort_idx; make the other four indexes again as
--- in 0004.
+-- functions made here and the indexes queue_worker_jobs_abort_idx and queue_worker_jobs_ownerless_idx;
+-- make the other four indexes again as in 0004.
 
 CREATE TABLE queue_worker.pause (
     kind      text NOT NULL CHECK (kind IN ('job', 'queue')),
@@ -48,6 +48,10 @@ CREATE INDEX queue_worker_jobs_locked_later_idx
 -- Which of its runs are to end, each heartbeat asks: nearly always none.
 CREATE INDEX queue_worker_jobs_abort_idx
     ON procrastinate_jobs (worker_id) WHERE abort_requested;
+
+-- What is claimed by nobody any more: nearly always nothing.
+CREATE INDEX queue_worker_jobs_ownerless_idx
+    ON procrastinate_jobs (id) WHERE status = 'doing' AND worker_id IS NULL;
 
 -- A claim that is given back unstarted is not run any more if somebody has cancelled it meanwhile.
 DROP TRIGGER queue_worker_record_cancelled ON procrastinate_jobs;
