@@ -57,11 +57,12 @@ def newest(connection: Connection) -> tuple[Any, ...]:
 
 
 @many
-@given(name=hostile, actor=hostile, reason=hostile, kind=st.sampled_from(["job", "queue"]))
+@given(
+    name=hostile, by=st.builds(Operator, hostile, hostile), kind=st.sampled_from(["job", "queue"])
+)
 def test_a_pause_holds_any_name_as_it_is_or_refuses_it(
-    connection: Connection, schema: list[Any], name: str, actor: str, reason: str, kind: Kind
+    connection: Connection, schema: list[Any], name: str, by: Operator, kind: Kind
 ) -> None:
-    by = Operator(actor, reason)
     column = {"job": "task_name", "queue": "queue_name"}[kind]
     other = {"job": "queue_name", "queue": "task_name"}[kind]
     can_wait = storable(name) and 0 < len(name.encode()) <= 40
@@ -69,13 +70,13 @@ def test_a_pause_holds_any_name_as_it_is_or_refuses_it(
         connection.execute(
             f"INSERT INTO procrastinate_jobs ({column}, {other}) VALUES (%s, 'x')", [name]
         )
-    is_named = storable(actor + reason) and actor.strip(" ") and reason.strip(" ")
+    is_named = storable(by.actor + by.reason) and by.actor.strip(" ") and by.reason.strip(" ")
     if not (can_wait and is_named):
         with pytest.raises(OperationRefused):
             operations.pause(connection, kind, name, by)
     else:
         assert operations.pause(connection, kind, name, by) == "paused"
-        assert newest(connection) == (actor, f"{kind}:{name}", reason)
+        assert newest(connection) == (by.actor, f"{kind}:{name}", by.reason)
         assert connection.execute("SELECT kind, name FROM queue_worker.pause").fetchall() == [
             (kind, name)
         ]

@@ -79,7 +79,7 @@ def test_every_statement_runs_and_finds_something(
             assert rows, statement
     actions = connection.execute("SELECT DISTINCT action FROM queue_worker.audit_log").fetchall()
     assert {action for (action,) in actions} == {
-        "job.enqueued", "suggestion.approved", "suggestion.rejected", "retry.approved", "output.promoted",
+        "job.enqueued", "job.cancelled", "suggestion.approved", "suggestion.rejected", "retry.approved", "output.promoted",
     }  # fmt: skip
 
 
