@@ -26,7 +26,8 @@ JOIN LATERAL (
             OR (
                 other.status = 'todo'
                 AND (other.scheduled_at IS NULL OR other.scheduled_at <= now())
-                AND queue_worker.find_pause(other.task_name, other.queue_name) IS NULL
+                AND other.task_name NOT IN (SELECT name FROM queue_worker.pause WHERE kind = 'job')
+                AND other.queue_name NOT IN (SELECT name FROM queue_worker.pause WHERE kind = 'queue')
                 AND (
                     other.priority > waiting.priority
                     OR (other.priority = waiting.priority AND other.id < waiting.id)

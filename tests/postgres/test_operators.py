@@ -354,6 +354,9 @@ def test_a_lock_of_a_claim_that_belongs_to_nobody_is_released(
     job = put(status="doing", lock="key", task_name="mail", queue_name="slow")
     assert ask(connection, "release_lock", "key") == f"{job}.1"
     assert row(connection, job, "status, queue_worker_restarts") == ("todo", 1)  # restartable
+    assert connection.execute("SELECT retry_at IS NOT NULL FROM queue_worker.run").fetchall() == [
+        (True,)
+    ]
 
 
 def test_a_lock_that_nobody_holds_is_refused(connection: Connection, put: Put) -> None:
