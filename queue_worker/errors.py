@@ -11,7 +11,9 @@
     ├── AlertError                 a sink has not taken an alert
     │   ├── SinkRefused            it answered, but with a refusal of this message
     │   └── SinkDown               it did not answer, or takes nothing at the moment
+    ├── OperationRefused           an operator asked for what would break a promise
     ├── RunError                   a run could not be carried out
+    │   ├── JobPaused              an operator has paused the job or its queue
     │   ├── LockHeld               another run holds the lock key
     │   ├── ChildDied              the child process of a plain `def` job died
     │   └── JobFunctionError       what a job raised inside a child process
@@ -155,8 +157,41 @@ class SinkDown(AlertError):  # noqa: N818  a state, not a mishap
     """The sink did not answer, or takes nothing at the moment: not worth a second message now."""
 
 
+class OperationRefused(QueueWorkerError):  # noqa: N818  a past participle, as every outcome is
+    """An operator asked for something that does not exist, or that would break a promise.
+
+    Attributes:
+        problem: what stands against it.
+        remedy: what to do instead.
+        is_passing: whether it may be possible later: 75 is the exit code then, and 65 otherwise.
+    """
+
+    def __init__(self, problem: str, remedy: str, *, is_passing: bool) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.is_passing = is_passing
+        self.exit_code = 75 if is_passing else 65
+        super().__init__(f"{problem}. {remedy}")
+
+
 class RunError(QueueWorkerError):
     """A run could not be carried out."""
+
+
+class JobPaused(RunError):  # noqa: N818  a past participle, as every outcome is
+    """An operator has paused the job or its queue.
+
+    Attributes:
+        job: the name of the job.
+        pause: who has paused it, and why.
+    """
+
+    exit_code = 75
+
+    def __init__(self, job: str, pause: str) -> None:
+        self.job = job
+        self.pause = pause
+        super().__init__(f"Job {job!r}: {pause}. Try again once it is resumed.")
 
 
 class LockHeld(RunError):  # noqa: N818  a past participle, as every outcome is

@@ -8,12 +8,17 @@ import typer
 
 from queue_worker.cli import (
     alerts,
+    audit,
+    cancel,
     check,
     demo,
     enqueue,
     failures,
     jobs,
     migrate,
+    pause,
+    release_lock,
+    retry,
     run,
     runs,
     show,
@@ -63,4 +68,11 @@ app.command()(status.status)
 app.command()(top.top)
 app.command()(timeline.timeline)
 app.command()(alerts.alerts)
+app.command()(pause.pause)
+app.command()(pause.resume)
+app.command()(cancel.cancel)
+app.command()(retry.retry)
+app.command()(retry.requeue_lost)
+app.command()(release_lock.release_lock)
+app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)

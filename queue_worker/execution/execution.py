@@ -24,6 +24,7 @@ class Execution:
         started: `time.monotonic()` when its function was about to be called.
         verdict: what it ends as once it was cancelled; None until then.
         grace: seconds that the job gets to clean up after its last cancellation.
+        is_last: whether no attempt may follow, whatever the job's policy.
         is_given_up: whether it has ignored its cancellation, and was closed without its consent.
     """
 
@@ -34,6 +35,7 @@ class Execution:
         self.started = time.monotonic()
         self.verdict: tuple[Outcome, Failure] | None = None
         self.grace = grace
+        self.is_last = False
         self.is_given_up = False
         self._on_given_up = on_given_up
         self._task = asyncio.current_task()
@@ -46,7 +48,14 @@ class Execution:
         self.started = time.monotonic()
         self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, timeout)
 
-    def cancel(self, outcome: Outcome, failure: Failure, *, grace: float | None = None) -> None:
+    def cancel(
+        self,
+        outcome: Outcome,
+        failure: Failure,
+        *,
+        grace: float | None = None,
+        for_good: bool = False,
+    ) -> None:
         """Cancel it: it ends with this outcome, whatever it does from now on.
 
         Cancelled again, it keeps its first outcome, unless it is lost: then others may hold its
@@ -54,6 +63,7 @@ class Execution:
         """
         if self._task is None or self.is_given_up:
             return
+        self.is_last = self.is_last or for_good
         if self.verdict is None or (outcome is Outcome.LOST and self.verdict[0] is not outcome):
             self.verdict = (outcome, failure)
         self._hurry(self._task, self.grace if grace is None else grace)

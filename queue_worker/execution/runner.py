@@ -104,6 +104,12 @@ class Runner:
         for execution in list(self._executions):
             execution.cancel(outcome, failure)
 
+    def cancel(self, queue_job_id: int, failure: Failure) -> None:
+        """Cancel the run of this queued job, for good: even a restartable one is not run again."""
+        for execution in list(self._executions):
+            if execution.claim.queue_job_id == queue_job_id:
+                execution.cancel(Outcome.CANCELLED, failure, for_good=True)
+
     def cancel_locked(self, failure: Failure, lock_key: str | None = None) -> None:
         """Cancel without grace the run that holds this lock key, or all that hold one: `lost`."""
         for execution in list(self._executions):
@@ -175,6 +181,8 @@ def _judge(job: JobDefinition[Any], execution: Execution, error: BaseException |
             and execution.claim.losses + 1 >= MOST_LOSSES
         ):
             return _end(execution, outcome, _quarantined(failure))
+        if execution.is_last:
+            return _end(execution, outcome, failure)
         return _end(execution, outcome, failure, _wait_before_next(job, execution, outcome))
     if error is None:
         return _end(execution, Outcome.SUCCEEDED)

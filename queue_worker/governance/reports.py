@@ -52,6 +52,11 @@ def list_next_ticks(connection: Connection, *, limit: int = 100) -> list[Row]:
     return read_rows(connection, "list_next_ticks", limit=limit)
 
 
+def list_pauses(connection: Connection) -> list[Row]:
+    """What is paused, and by whom."""
+    return read_rows(connection, "list_pauses")
+
+
 def list_job_health(connection: Connection) -> list[Row]:
     """How each job last went."""
     return read_rows(connection, "list_job_health")

@@ -63,15 +63,21 @@ class RunObserver:
             log.exception("observer.failed")
 
     def rescued(self, lost_id: int, runs: Sequence[tuple[str, str, str]]) -> None:
-        """A dead worker was found, and what it had left is closed.
+        """A dead worker was found, and what it had left is closed; `runs` as in closed_lost."""
+        try:
+            log.error("worker.lost", lost_id=lost_id, runs=len(runs))
+        except Exception:
+            log.exception("observer.failed")
+        self.closed_lost(runs)
+
+    def closed_lost(self, runs: Sequence[tuple[str, str, str]]) -> None:
+        """Runs whose worker is gone are closed.
 
         Args:
-            lost_id: the dead worker.
-            runs: of each of its runs the id, the job, and what became of its place in the queue.
+            runs: of each the id, the job, and what became of its place in the queue.
         """
         try:
             self._worker_metrics.reaped(len(runs))
-            log.error("worker.lost", lost_id=lost_id, runs=len(runs))
             for run_id, job, then in runs:
                 error = "Quarantined" if then == "quarantined" else "WorkerLost"
                 self._metrics.record_job_lost(job, error)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from procrastinate.manager import JobManager
 
-from queue_worker.errors import LockHeld
+from queue_worker.errors import JobPaused, LockHeld
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.session import Rows, Session
 
@@ -90,6 +90,7 @@ class RunManager(JobManager):
             batch: the request, as `write_batch` writes it.
 
         Raises:
+            JobPaused: it or its queue is paused; nothing was enqueued.
             LockHeld: its lock key is held; nothing was enqueued.
             DatabaseUnreachable: the database does not answer.
         """
@@ -100,6 +101,9 @@ class RunManager(JobManager):
                     "claim_run", {"worker_id": worker_id, "queue_job_id": queue_job_id}
                 )
                 if not rows:
+                    paused = await fetch("find_pause", {"queue_job_id": queue_job_id})
+                    if paused:
+                        raise JobPaused(*paused[0])
                     holder = await fetch("read_lock_holder", {"lock_key": lock_key})
                     raise LockHeld(str(lock_key), holder[0][0])
                 return _as_claims(rows)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 class Heartbeat:
     """Renews the heartbeat of one worker until it is stopped.
 
-    Both functions are called from the thread.
+    The functions are called from the thread.
 
     Args:
         settings: where the database is.
@@ -29,6 +29,8 @@ class Heartbeat:
         on_silent: called each time the heartbeat could not be renewed for SILENT seconds.
         on_disowned: called once if the database says that this worker is not alive any more.
         metrics: where the heartbeats are counted.
+        on_cancelled: called with the queue job ids of runs that somebody has cancelled, and why;
+            again with each heartbeat until they are closed.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Heartbeat:
         on_silent: Callable[[], object],
         on_disowned: Callable[[], object],
         metrics: WorkerMetrics,
+        on_cancelled: Callable[[Mapping[int, str]], object],
     ) -> None:
         self._settings = settings
         self._worker_id = worker_id
         self._on_silent = on_silent
         self._on_disowned = on_disowned
         self._metrics = metrics
+        self._on_cancelled = on_cancelled
         self._renewed = time.monotonic()
         self.place = Place()
         self.fleet = 1  # how many processes live, this one included
@@ -96,8 +100,10 @@ class Heartbeat:
         if rows:
             self._renewed = time.monotonic()
             self._metrics.heartbeats.inc()
-            ((rank, workers, self.fleet),) = rows
+            ((rank, workers, self.fleet, cancelled),) = rows
             self.place = Place(rank, workers)
+            if cancelled:
+                self._on_cancelled({int(job_id): why for job_id, why in cancelled.items()})
         else:
             self._stopping.set()
             self._on_disowned()

@@ -39,6 +39,7 @@ async def run_inline(
     Raises:
         ArgumentsError: the arguments do not fit; nothing was written.
         SettingsError: there is a pooler in the way.
+        JobPaused: it or its queue is paused; nothing was enqueued.
         LockHeld: its lock key is held and `wait` was not asked for; nothing was enqueued.
         DatabaseUnreachable: the database did not answer before the function was called.
     """

@@ -49,6 +49,7 @@ class Reaper:
         self._observer = observer
         self._suspects: dict[tuple[int, int | None], float] = {}
         self._settled_at = time.monotonic()
+        self._looked_for_ownerless = time.monotonic()
 
     async def run(self) -> None:
         """Look for dead workers until cancelled."""
@@ -79,6 +80,9 @@ class Reaper:
                 await self._end_session(worker_id, alive_pid, silent_for)
             elif silent_for >= _SUSPICION:
                 await self._rescue(worker_id)
+        if now - self._looked_for_ownerless > timing.REAP_OWNERLESS:
+            await self._rescue_ownerless()
+            self._looked_for_ownerless = now
 
     async def _look(self) -> Rows:
         try:
@@ -111,6 +115,17 @@ class Reaper:
             return
         if not rows:  # a sibling was quicker, or the worker has come back
             return
-        runs = [(f"{row[0]}.{row[1]}", row[2], row[3]) for row in rows[1:]]
-        self._observer.rescued(worker_id, runs)
+        self._observer.rescued(worker_id, _closed(rows[1:]))
         self._on_rescued()
+
+    async def _rescue_ownerless(self) -> None:
+        """What plain procrastinate has taken from its worker by pruning that one."""
+        rows = await self._session.fetch("rescue_ownerless", {"rescuer_id": self._worker_id})
+        if rows:
+            self._observer.closed_lost(_closed(rows))
+        self._on_rescued()
+
+
+def _closed(rows: Rows) -> list[tuple[str, str, str]]:
+    """Of each run that was closed its id, its job, and what became of its place in the queue."""
+    return [(f"{queue_job_id}.{attempt}", job, then) for queue_job_id, attempt, job, then in rows]

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NoReturn
 
 import psycopg
@@ -114,13 +114,15 @@ class Station:
         except BaseException:
             await self._close_sessions()
             raise
-        insist = functools.partial(self._insist, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        insist = functools.partial(self._insist, loop)
         self._heartbeat = Heartbeat(
             self.settings,
             self.worker_id,
             on_silent=functools.partial(insist, self._fence),
             on_disowned=functools.partial(insist, self._disown),
             metrics=self.worker_metrics,
+            on_cancelled=lambda reasons: loop.call_soon_threadsafe(self._cancel, reasons),
         )
         self._heartbeat.start()
         self._closer = Closer(
@@ -364,6 +366,10 @@ class Station:
     def _has_locked_runs(self) -> bool:
         is_claimed = any(claim.lock_key for claim in list(self._open_claims.values()))
         return is_claimed or self._locks.is_holding
+
+    def _cancel(self, reasons: Mapping[int, str]) -> None:
+        for queue_job_id, reason in reasons.items():
+            self._runner.cancel(queue_job_id, Failure("CancelledByOperator", reason))
 
     def _fence(self) -> None:
         """Others may take over soon: what holds a lock key must not go on."""

@@ -17,5 +17,6 @@ ANSWER = 10.0  # any other connection that has not answered by then is taken to 
 REAP = 0.25  # between two looks for dead workers, by any of the fleet or by one that suspects
 REAP_ALONE = 1.0  # the same for a worker that has no siblings
 REAP_SELDOM = 5.0  # the longest between two looks of one worker of a large fleet
+REAP_OWNERLESS = 5.0  # between two looks of one worker for claims that belong to nobody
 SETTLE = 5.0  # after an outage everybody gets this long to come back before he can be found dead
 LAST_WORDS = 3.0  # a worker that ends waits so long to say so

@@ -8,11 +8,7 @@ CREATE OR REPLACE FUNCTION queue_worker.audit(
     LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF coalesce(trim(audit.actor), '') = '' OR coalesce(trim(audit.reason), '') = '' THEN
-        RAISE EXCEPTION 'An audited action needs the name of a person and a reason'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Say who does it and why, for example ''ada'' and ''reviewed on Monday''.';
-    END IF;
+    PERFORM queue_worker.require_actor(audit.actor, audit.reason);
     INSERT INTO queue_worker.audit_log (actor, action, subject, reason, details)
     VALUES (audit.actor, audit.action, audit.subject, audit.reason, audit.details);
 END;

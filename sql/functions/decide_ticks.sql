@@ -22,6 +22,7 @@ DECLARE
     latest   timestamptz := (SELECT max(r) FROM unnest(decide_ticks.run_for) AS r);
     due      timestamptz;
     answer   record;
+    paused   text := queue_worker.find_pause(job_name, decide_ticks.job ->> 'queue');
 BEGIN
     -- Held to the end of the transaction: the ticks of one job are decided one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('queue_worker.tick.' || job_name, 0));
@@ -39,6 +40,14 @@ BEGIN
          WHERE newest IS NULL OR r > newest
          ORDER BY r
     LOOP
+        IF paused IS NOT NULL THEN
+            state := 'skipped';
+            INSERT INTO queue_worker.tick (job, due_at, state, reason, decided_by)
+            VALUES (job_name, due, state, paused, decide_ticks.worker_id);
+            due_at := due;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         SELECT * INTO answer
           FROM queue_worker.enqueue_jobs(jsonb_build_array(
                    decide_ticks.job || jsonb_build_object(
@@ -63,4 +72,4 @@ END;
 $$;
 
 COMMENT ON FUNCTION queue_worker.decide_ticks(jsonb, timestamptz[], timestamptz[], bigint, timestamptz) IS
-    'Decide the ticks of one job that are due: enqueue it for some, record the others as missed; the first of those stands for all since missed_since, if that is given. Ticks not newer than the newest one decided are left alone, so that a late or confused worker fires nothing twice. Returns those it has decided to run, and what came of each.';
+    'Decide the ticks of one job that are due: enqueue it for some, unless it is paused, and record the others as missed; the first of those stands for all since missed_since, if that is given. Ticks not newer than the newest one decided are left alone, so that a late or confused worker fires nothing twice. Returns those it has decided to run, and what came of each.';

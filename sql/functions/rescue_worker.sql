@@ -1,5 +1,4 @@
--- Everything about one dead worker in one transaction; each of its runs under a savepoint, so that
--- one row that can't be rescued does not stop the others.
+-- Everything about one dead worker in one transaction.
 CREATE OR REPLACE FUNCTION queue_worker.rescue_worker(dead_id bigint, rescuer_id bigint)
     RETURNS TABLE (queue_job_id bigint, attempt integer, job text, what text)
     LANGUAGE plpgsql
@@ -7,10 +6,8 @@ CREATE OR REPLACE FUNCTION queue_worker.rescue_worker(dead_id bigint, rescuer_id
 AS $$
 #variable_conflict use_column
 DECLARE
-    dead     queue_worker.worker;
-    held     record;
-    losses   integer;
-    decision text;
+    dead queue_worker.worker;
+    held procrastinate_jobs;
 BEGIN
     -- A claim of its may still be under way in the server, and holds the row it refers to: wait
     -- for its end, and keep out the next. The heartbeat locks in the same order.
@@ -37,59 +34,17 @@ BEGIN
       WHERE p.worker_id = dead_id AND p.status = 'doing';
 
     FOR held IN
-        SELECT p.*, coalesce(known.restartable, false) AS restartable
-          FROM procrastinate_jobs AS p
-          LEFT JOIN queue_worker.job AS known ON known.name = p.task_name
+        SELECT * FROM procrastinate_jobs AS p
          WHERE p.worker_id = dead_id AND p.status = 'doing'
          ORDER BY p.id
     LOOP
-        losses := held.queue_worker_losses + 1;
-        decision := CASE WHEN NOT held.restartable THEN 'failed'
-                         WHEN losses >= 3 THEN 'quarantined'
-                         ELSE 'restarted' END;
-        BEGIN
-            UPDATE procrastinate_jobs AS p
-               SET status = CASE WHEN decision = 'restarted' THEN 'todo' ELSE 'failed'
-                            END::procrastinate_job_status,
-                   attempts = p.attempts + 1,
-                   abort_requested = false,
-                   worker_id = NULL,
-                   queue_worker_losses = losses,
-                   queue_worker_restarts = p.queue_worker_restarts + (decision = 'restarted')::integer,
-                   scheduled_at = CASE WHEN decision = 'restarted' THEN NULL
-                                       ELSE p.scheduled_at END
-             WHERE p.id = held.id;
-        EXCEPTION WHEN unique_violation THEN
-            -- A job with the same queueing lock waits already: it does the work.
-            decision := 'failed';
-            UPDATE procrastinate_jobs AS p
-               SET status = 'failed', attempts = p.attempts + 1, abort_requested = false,
-                   worker_id = NULL
-             WHERE p.id = held.id;
-        END;
-        INSERT INTO queue_worker.run (
-            queue_job_id, attempt, job, outcome, queue, lock_key, worker_id, due_at,
-            enqueued_at, enqueued_by, started_at, finished_at, error_class, error_message, retry_at)
-        VALUES (
-            held.id, held.attempts + 1, held.task_name, 'lost', held.queue_name, held.lock,
-            dead_id, held.queue_worker_due_at,
-            coalesce(held.queue_worker_enqueued_at, held.queue_worker_claimed_at, dead.started_at),
-            coalesce(held.queue_worker_enqueued_by, 'unknown'),
-            least(coalesce(held.queue_worker_claimed_at, dead.started_at), clock_timestamp()),
-            clock_timestamp(),
-            CASE decision WHEN 'quarantined' THEN 'Quarantined' ELSE 'WorkerLost' END,
-            format('worker %s (%s, pid %s) died or was cut off while it ran; found by worker %s; %s',
-                   dead_id, dead.host, dead.pid, rescuer_id,
-                   CASE decision
-                       WHEN 'restarted' THEN 'back in the queue, as the job is restartable'
-                       WHEN 'quarantined' THEN 'not run again: it was lost ' || losses || ' times'
-                       ELSE 'not run again' END),
-            CASE decision WHEN 'restarted' THEN clock_timestamp() END)
-        ON CONFLICT DO NOTHING;
+        what := queue_worker.close_lost_run(
+            held, dead_id,
+            format('worker %s (%s, pid %s) died or was cut off while it ran; found by worker %s',
+                   dead_id, dead.host, dead.pid, rescuer_id));
         queue_job_id := held.id;
         attempt := held.attempts + 1;
         job := held.task_name;
-        what := decision;
         RETURN NEXT;
     END LOOP;
 

@@ -1,4 +1,5 @@
--- One job by its id, for an inline run: it does not wait its turn, but its lock must be free.
+-- One job by its id, for an inline run: it does not wait its turn, but its lock must be free, and it
+-- must not be paused.
 UPDATE procrastinate_jobs AS j
 SET status = 'doing', worker_id = %(worker_id)s, queue_worker_claimed_at = clock_timestamp()
 WHERE j.id = %(queue_job_id)s
@@ -7,6 +8,7 @@ WHERE j.id = %(queue_job_id)s
         SELECT FROM procrastinate_jobs AS holder
         WHERE holder.lock = j.lock AND holder.status = 'doing'
     )
+    AND queue_worker.find_pause(j.task_name, j.queue_name) IS NULL
 RETURNING
     j.id, j.attempts + 1, j.task_name, j.queue_name, j.priority, j.lock, j.args::text,
     j.queue_worker_due_at, coalesce(j.queue_worker_enqueued_at, j.queue_worker_claimed_at),

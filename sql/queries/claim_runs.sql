@@ -1,10 +1,10 @@
 -- Procrastinate's rules, a batch at a time: highest priority first, then the oldest; not before
 -- its time; of one lock at most one at a time, and in that order. Two differences: a job that is
--- not due yet does not hold back those behind it, and jobs that this worker doesn't know are left
--- for one that does.
+-- not due yet, or that is paused, does not hold back those behind it, and jobs that this worker
+-- doesn't know are left for one that does.
 --
--- However much waits, it looks at no more than a window of each kind: free of locks or not, due at
--- once or later; the indexes queue_worker_jobs_* have just these orders. What was scheduled for
+-- However much waits, it looks at no more than a window of each job and kind: free of locks or not,
+-- due at once or later; the indexes queue_worker_jobs_* have just these orders. What was scheduled for
 -- later comes in the order in which it became due. Of what waits for a lock only the head counts:
 -- the locks are those met in the window and, asked for with after_lock, those that follow it by
 -- name, for a window that is full of others.
@@ -26,52 +26,102 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         ORDER BY j.queue_name
         LIMIT 1
     ) AS next
+), paused AS MATERIALIZED (
+    SELECT kind, name FROM queue_worker.pause
 ), served AS MATERIALIZED (
-    SELECT queue_name FROM unnest(%(queues)s::text[]) AS q (queue_name)
-    UNION ALL
-    SELECT queue_name FROM every_queue
-), later_group AS (  -- queues and priorities in which something waits for its time
-    SELECT q.queue_name, first.priority
+    SELECT q.queue_name
+    FROM (
+        SELECT queue_name FROM unnest(%(queues)s::text[]) AS q (queue_name)
+        UNION ALL
+        SELECT queue_name FROM every_queue
+    ) AS q
+    WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
+), ready_group AS (  -- queues and jobs of which something waits
+    SELECT q.queue_name, first.task_name
     FROM served AS q
     CROSS JOIN LATERAL (
-        SELECT j.priority
+        SELECT j.task_name
         FROM procrastinate_jobs AS j
-        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
             AND j.queue_name = q.queue_name
-        ORDER BY j.priority
+        ORDER BY j.task_name
         LIMIT 1
     ) AS first
     UNION ALL
-    SELECT g.queue_name, next.priority
-    FROM later_group AS g
+    SELECT g.queue_name, next.task_name
+    FROM ready_group AS g
     CROSS JOIN LATERAL (
-        SELECT j.priority
+        SELECT j.task_name
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            AND j.queue_name = g.queue_name AND j.task_name > g.task_name
+        ORDER BY j.task_name
+        LIMIT 1
+    ) AS next
+), later_group AS (  -- the same by priority, for its time
+    SELECT q.queue_name, first.task_name, first.priority
+    FROM served AS q
+    CROSS JOIN LATERAL (
+        SELECT j.task_name, j.priority
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
-            AND j.queue_name = g.queue_name AND j.priority > g.priority
-        ORDER BY j.priority
+            AND j.queue_name = q.queue_name
+        ORDER BY j.task_name, j.priority
+        LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT g.queue_name, next.task_name, next.priority
+    FROM later_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.task_name, j.priority
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+            AND j.queue_name = g.queue_name AND (j.task_name, j.priority) > (g.task_name, g.priority)
+        ORDER BY j.task_name, j.priority
+        LIMIT 1
+    ) AS next
+), locked_ready_group AS (
+    SELECT q.queue_name, first.task_name
+    FROM served AS q
+    CROSS JOIN LATERAL (
+        SELECT j.task_name
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.queue_name = q.queue_name
+        ORDER BY j.task_name
+        LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT g.queue_name, next.task_name
+    FROM locked_ready_group AS g
+    CROSS JOIN LATERAL (
+        SELECT j.task_name
+        FROM procrastinate_jobs AS j
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.queue_name = g.queue_name AND j.task_name > g.task_name
+        ORDER BY j.task_name
         LIMIT 1
     ) AS next
 ), locked_later_group AS (
-    SELECT q.queue_name, first.priority
+    SELECT q.queue_name, first.task_name, first.priority
     FROM served AS q
     CROSS JOIN LATERAL (
-        SELECT j.priority
+        SELECT j.task_name, j.priority
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
             AND j.queue_name = q.queue_name
-        ORDER BY j.priority
+        ORDER BY j.task_name, j.priority
         LIMIT 1
     ) AS first
     UNION ALL
-    SELECT g.queue_name, next.priority
+    SELECT g.queue_name, next.task_name, next.priority
     FROM locked_later_group AS g
     CROSS JOIN LATERAL (
-        SELECT j.priority
+        SELECT j.task_name, j.priority
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
-            AND j.queue_name = g.queue_name AND j.priority > g.priority
-        ORDER BY j.priority
+            AND j.queue_name = g.queue_name AND (j.task_name, j.priority) > (g.task_name, g.priority)
+        ORDER BY j.task_name, j.priority
         LIMIT 1
     ) AS next
 ), following_lock AS (
@@ -98,15 +148,17 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
     WHERE f.number < 200
 ), ready AS (
     SELECT j.id, j.priority
-    FROM served AS q
+    FROM ready_group AS g
     CROSS JOIN LATERAL (
         SELECT j.id, j.priority
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
-            AND j.queue_name = q.queue_name AND j.task_name = ANY (%(jobs)s::text[])
+            AND j.queue_name = g.queue_name AND j.task_name = g.task_name
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint
     ) AS j
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), later AS (
     SELECT j.id, j.priority
     FROM later_group AS g
@@ -114,34 +166,40 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         SELECT j.id, j.priority
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
-            AND j.queue_name = g.queue_name AND j.priority = g.priority
-            AND j.scheduled_at <= now() AND j.task_name = ANY (%(jobs)s::text[])
+            AND j.queue_name = g.queue_name AND j.task_name = g.task_name
+            AND j.priority = g.priority AND j.scheduled_at <= now()
         ORDER BY j.scheduled_at
         LIMIT %(window)s::bigint
     ) AS j
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), met_ready AS (
-    SELECT j.lock
-    FROM served AS q
+    SELECT g.queue_name, g.task_name, j.lock
+    FROM locked_ready_group AS g
     CROSS JOIN LATERAL (
         SELECT j.lock
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
-            AND j.queue_name = q.queue_name
+            AND j.queue_name = g.queue_name AND j.task_name = g.task_name
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint
     ) AS j
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), met_later AS (
-    SELECT j.lock
+    SELECT g.queue_name, g.task_name, g.priority, j.lock
     FROM locked_later_group AS g
     CROSS JOIN LATERAL (
         SELECT j.lock
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
-            AND j.queue_name = g.queue_name AND j.priority = g.priority
-            AND j.scheduled_at <= now()
+            AND j.queue_name = g.queue_name AND j.task_name = g.task_name
+            AND j.priority = g.priority AND j.scheduled_at <= now()
         ORDER BY j.scheduled_at
         LIMIT %(window)s::bigint
     ) AS j
+    WHERE g.task_name = ANY (%(jobs)s::text[])
+        AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
 ), head AS (
     SELECT first.id, first.priority
     FROM (
@@ -158,6 +216,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
                 SELECT j.id, j.priority, j.queue_name, j.task_name
                 FROM procrastinate_jobs AS j
                 WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at IS NULL
+                    AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+                    AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                 ORDER BY j.priority DESC, j.id
                 LIMIT 1
             )
@@ -166,6 +226,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
                 SELECT j.id, j.priority, j.queue_name, j.task_name
                 FROM procrastinate_jobs AS j
                 WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at <= now()
+                    AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+                    AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                 ORDER BY j.priority DESC, j.id
                 LIMIT 1
             )
@@ -208,8 +270,13 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
 )
 SELECT
     (SELECT count(*) FROM candidate) AS met,
-    (SELECT count(*) FROM met_ready) >= %(window)s::bigint
-        OR (SELECT count(*) FROM met_later) >= %(window)s::bigint AS may_hide_locks,
+    EXISTS (
+        SELECT FROM met_ready GROUP BY queue_name, task_name HAVING count(*) >= %(window)s::bigint
+    ) OR EXISTS (
+        SELECT FROM met_later
+        GROUP BY queue_name, task_name, priority
+        HAVING count(*) >= %(window)s::bigint
+    ) AS may_hide_locks,
     (SELECT max(lock) FROM following_lock) AS last_lock,
     claimed.*
 FROM (VALUES (1)) AS answer (n)

@@ -21,9 +21,12 @@ WITH ended AS (
 ), closed AS (
     UPDATE procrastinate_jobs AS j
     SET status = CASE
-            WHEN ended.status = 'todo' AND EXISTS (
-                SELECT FROM procrastinate_jobs AS twin
-                WHERE twin.queueing_lock = j.queueing_lock AND twin.status = 'todo'
+            WHEN ended.status = 'todo' AND (
+                j.abort_requested  -- somebody has cancelled it for good
+                OR EXISTS (
+                    SELECT FROM procrastinate_jobs AS twin
+                    WHERE twin.queueing_lock = j.queueing_lock AND twin.status = 'todo'
+                )
             ) THEN 'failed'  -- the job that waits already does the work
             ELSE ended.status
         END,

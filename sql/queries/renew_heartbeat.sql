@@ -1,5 +1,6 @@
 -- Both rows or none: no row means that somebody declared this worker dead. Beside it, its place among
--- the living that serve the same queues and know the same jobs, and how many the living are.
+-- the living that serve the same queues and know the same jobs, how many the living are, and which of
+-- its runs somebody has cancelled, with who and why.
 WITH renewed AS (
     UPDATE procrastinate_workers SET last_heartbeat = now()
     WHERE id = %(worker_id)s
@@ -20,7 +21,21 @@ SELECT
         WHERE living.kind = me.kind AND living.queues = me.queues
             AND living.registry_digest = me.registry_digest
     ),
-    count(*)
+    count(*),
+    (
+        SELECT json_object_agg(held.id, coalesce(
+            (
+                SELECT format('cancelled by %%s: %%s', a.actor, a.reason)
+                FROM queue_worker.audit_log AS a
+                WHERE a.subject = 'queue_job:' || held.id AND a.action = 'job.cancelled'
+                ORDER BY a.at DESC
+                LIMIT 1
+            ),
+            'cancelled through procrastinate'
+        ))
+        FROM procrastinate_jobs AS held
+        WHERE held.worker_id = %(worker_id)s AND held.abort_requested AND held.status = 'doing'
+    )
 FROM me
 JOIN queue_worker.worker AS living ON living.ended_at IS NULL
 GROUP BY me.worker_id

@@ -1,7 +1,9 @@
 -- Rows that this worker has claimed without knowing it: the answer of a claim got lost. As in
--- return_runs, a queueing lock that another job took meanwhile is left to that one.
+-- return_runs, a queueing lock that another job took meanwhile is left to that one, and what somebody
+-- has cancelled does not wait again.
 UPDATE procrastinate_jobs AS orphan
-SET status = 'todo',
+SET status = CASE WHEN orphan.abort_requested THEN 'cancelled' ELSE 'todo'
+             END::procrastinate_job_status,
     worker_id = NULL,
     abort_requested = false,
     queueing_lock = CASE WHEN NOT EXISTS (

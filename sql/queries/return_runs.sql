@@ -1,8 +1,10 @@
 -- Give claimed rows back to the queue unstarted: no attempt is charged and nothing is recorded. A
 -- queueing lock that another job took meanwhile is left to that one. Sent a second time, it leaves
--- alone what has been claimed anew.
+-- alone what has been claimed anew. What somebody has cancelled meanwhile does not wait again; a
+-- trigger records that.
 UPDATE procrastinate_jobs AS claimed
-SET status = 'todo',
+SET status = CASE WHEN claimed.abort_requested THEN 'cancelled' ELSE 'todo'
+             END::procrastinate_job_status,
     worker_id = NULL,
     queueing_lock = CASE WHEN NOT EXISTS (
         SELECT FROM procrastinate_jobs AS twin

@@ -19,19 +19,31 @@ SELECT
     waiting.queue_worker_enqueued_at AS enqueued_at
 FROM (
     SELECT
-        id, task_name, lock, queue_worker_enqueued_at,
-        first_value(id) OVER in_order AS first_id,
-        first_value(task_name) OVER in_order AS first_job
-    FROM procrastinate_jobs
-    WHERE status = 'todo'
-        AND lock IS NOT NULL
-        AND (scheduled_at IS NULL OR scheduled_at <= now())
-    WINDOW in_order AS (PARTITION BY lock ORDER BY priority DESC, id)
+        j.id, j.priority, j.task_name, j.lock, j.queue_worker_enqueued_at,
+        first_value(j.id) OVER in_order AS first_id,
+        first_value(j.priority) OVER in_order AS first_priority,
+        first_value(j.task_name) OVER in_order AS first_job,
+        first_value(p.is_paused) OVER in_order AS first_is_paused
+    FROM procrastinate_jobs AS j
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM queue_worker.pause
+            WHERE (kind, name) IN (('job', j.task_name), ('queue', j.queue_name))
+        ) AS is_paused
+    ) AS p
+    WHERE j.status = 'todo'
+        AND j.lock IS NOT NULL
+        AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+    WINDOW in_order AS (PARTITION BY j.lock ORDER BY p.is_paused, j.priority DESC, j.id)
 ) AS waiting
 LEFT JOIN procrastinate_jobs AS holder ON holder.lock = waiting.lock AND holder.status = 'doing'
 LEFT JOIN queue_worker.worker AS w ON w.worker_id = holder.worker_id
 LEFT JOIN queue_worker.job AS known ON known.name = waiting.first_job
-WHERE holder.id IS NOT NULL OR waiting.id <> waiting.first_id;
+WHERE holder.id IS NOT NULL
+    OR (
+        NOT waiting.first_is_paused
+        AND (-waiting.first_priority, waiting.first_id) < (-waiting.priority, waiting.id)
+    );
 
 COMMENT ON VIEW queue_worker.blocked IS 'What is due but waits for a lock key, and what it waits for.';
 COMMENT ON COLUMN queue_worker.blocked.job IS 'The job that waits.';

@@ -13,7 +13,8 @@ SELECT
     last_tick.due_at AS last_tick_at,
     last_tick.state AS last_tick_state,
     known.owner,
-    known.runbook
+    known.runbook,
+    queue_worker.find_pause(known.name, known.queue) AS paused
 FROM queue_worker.job AS known
 LEFT JOIN LATERAL (
     SELECT * FROM queue_worker.run
@@ -47,3 +48,4 @@ COMMENT ON COLUMN queue_worker.job_health.last_tick_at IS 'The newest tick of it
 COMMENT ON COLUMN queue_worker.job_health.last_tick_state IS 'What came of that tick.';
 COMMENT ON COLUMN queue_worker.job_health.owner IS 'Who answers for it.';
 COMMENT ON COLUMN queue_worker.job_health.runbook IS 'Where it says what to do when it fails.';
+COMMENT ON COLUMN queue_worker.job_health.paused IS 'Who has paused it or its queue, and why; null if nobody has.';

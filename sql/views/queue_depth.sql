@@ -6,7 +6,8 @@ SELECT
     count(*) FILTER (WHERE waiting.scheduled_at IS NULL OR waiting.scheduled_at <= now()) AS due,
     count(*) FILTER (WHERE waiting.scheduled_at > now()) AS later,
     clock_timestamp() - min(coalesce(waiting.scheduled_at, waiting.queue_worker_enqueued_at))
-        FILTER (WHERE waiting.scheduled_at IS NULL OR waiting.scheduled_at <= now()) AS oldest_due_for
+        FILTER (WHERE waiting.scheduled_at IS NULL OR waiting.scheduled_at <= now()) AS oldest_due_for,
+    queue_worker.find_pause(NULL, waiting.queue_name) AS paused
 FROM procrastinate_jobs AS waiting
 WHERE waiting.status = 'todo'
 GROUP BY waiting.queue_name;
@@ -16,3 +17,4 @@ COMMENT ON COLUMN queue_worker.queue_depth.queue IS 'The queue; one in which not
 COMMENT ON COLUMN queue_worker.queue_depth.due IS 'Jobs that could run now.';
 COMMENT ON COLUMN queue_worker.queue_depth.later IS 'Jobs that wait for their time.';
 COMMENT ON COLUMN queue_worker.queue_depth.oldest_due_for IS 'How long the oldest due job has been due.';
+COMMENT ON COLUMN queue_worker.queue_depth.paused IS 'Who has paused the queue, and why; null if nobody has.';

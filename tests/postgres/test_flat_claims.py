@@ -77,6 +77,17 @@ def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None
             "priority": "9",
         },
         {"queue": "'not served'", "priority": "9"},
+        {"task": "'unknown'", "priority": "9"},
+        {"task": "'paused'", "priority": "9"},
+        {"task": "'paused'", "priority": "9", "scheduled_at": "now() - interval '1 day'"},
+        {"task": "'paused'", "priority": "9", "lock": "'key ' || g"},
+        {
+            "task": "'paused'",
+            "priority": "9",
+            "lock": "'key ' || g",
+            "scheduled_at": "now() - interval '1 day'",
+        },
+        {"queue": "'paused'", "priority": "9"},
     ],
     ids=[
         "finished",
@@ -87,20 +98,31 @@ def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None
         "later, locked",
         "later behind a lock",
         "elsewhere",
+        "unknown",
+        "paused",
+        "paused, later",
+        "paused, locked",
+        "paused, locked, later",
+        "paused queue",
     ],
 )
 @pytest.mark.usefixtures("manager")
 def test_a_claim_touches_as_little_in_a_crowd(
     connection: psycopg.Connection[Any], crowd: dict[str, str]
 ) -> None:
+    connection.execute(
+        "INSERT INTO queue_worker.pause (kind, name, actor, reason)"
+        " VALUES ('job', 'paused', 'ada', 'because'), ('queue', 'paused', 'ada', 'because')"
+    )
     connection.execute(_PINNING)
     fill(connection)
-    touched(connection, ["default"])  # what is read once, such as catalogs
-    alone = touched(connection, ["default"])
+    served = ["default", "paused"]
+    touched(connection, served)  # what is read once, such as catalogs
+    alone = touched(connection, served)
     connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
     fill(connection, count="20000", **crowd)
     connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_updated")
-    assert touched(connection, ["default"]) < 3 * alone + 100
+    assert touched(connection, served) < 3 * alone + 100
 
 
 async def test_one_lock_that_fills_the_window_hides_no_other(
@@ -115,6 +137,31 @@ async def test_one_lock_that_fills_the_window_hides_no_other(
         claims, _ = await claim(manager, session, free=1)
         found |= {c.lock_key for c in claims}
     assert found == {"free 1", "free 2", "free 3"}
+
+
+async def test_what_is_paused_is_not_claimed_and_holds_back_nobody_behind_its_lock(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    connection.execute(
+        "INSERT INTO queue_worker.pause (kind, name, actor, reason)"
+        " VALUES ('job', 'paused', 'ada', 'because'), ('queue', 'paused', 'ada', 'because')"
+    )
+    for lock in ("NULL", "'shared'"):
+        for at in ("NULL", "now() - interval '1 day'"):
+            fill(connection, task="'paused'", lock=lock, scheduled_at=at, priority="9", count="1")
+            fill(connection, queue="'paused'", lock=lock, scheduled_at=at, priority="9", count="1")
+    fill(connection, lock="'shared'", count="1")
+    fill(connection, count="1")
+
+    async def claim_all() -> list[int]:
+        claims, _ = await manager.claim_runs(
+            session, worker_id=1, jobs=["known", "paused"], queues=None, free=20
+        )
+        return [c.queue_job_id for c in claims]
+
+    assert await claim_all() == [9, 10]
+    connection.execute("DELETE FROM queue_worker.pause")
+    assert await claim_all() == [1, 2, 3, 4]
 
 
 async def test_what_others_are_just_taking_is_passed_over(

@@ -26,7 +26,7 @@ def test_every_statement_finds_what_the_page_says(
     assert rendered == TEXT, "python -m tests.support.psql_page writes it anew"
     actions = connection.execute("SELECT DISTINCT action FROM queue_worker.audit_log").fetchall()
     assert {action for (action,) in actions} == {
-        "job.enqueued", "suggestion.approved", "suggestion.rejected", "retry.approved", "output.promoted",
+        "job.enqueued", "job.cancelled", "suggestion.approved", "suggestion.rejected", "retry.approved", "output.promoted",
     }  # fmt: skip
 
 

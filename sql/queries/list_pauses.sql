@@ -1,0 +1,3 @@
+SELECT kind, name, actor, reason, paused_at
+FROM queue_worker.pause
+ORDER BY kind, name

@@ -1,0 +1,1 @@
+SELECT queue_worker.pause_queue(%(name)s, %(actor)s, %(reason)s) AS what

@@ -1,0 +1,1 @@
+SELECT queue_worker.audit_anchor() AS anchor
