@@ -12,6 +12,7 @@ from queue_worker.cli import (
     enqueue,
     jobs,
     migrate,
+    retention,
     run,
     runs,
     status,
@@ -53,4 +54,5 @@ app.command()(enqueue.enqueue)
 app.command()(run.run)
 app.command()(runs.runs)
 app.command()(status.status)
+app.add_typer(retention.app, name="retention")
 app.command()(demo.demo)

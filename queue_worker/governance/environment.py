@@ -75,7 +75,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    kind = field.annotation
+    kind = _without_none(field.annotation)
     if get_origin(kind) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(kind))
     if SecretStr in {getattr(part, "__origin__", part) for part in get_args(kind) or [kind]}:
@@ -84,11 +84,19 @@ def _values(field: FieldInfo) -> str:
         return "`0` or `1`"
     if kind in {int, float}:
         return _bounds(field)
+    if str(field.alias).endswith("_SCHEDULE"):
+        return "a cron expression"
     return "names" if get_origin(kind) is tuple else "`module:name`"
 
 
+def _without_none(kind: Any) -> Any:  # noqa: ANN401  any annotation
+    """The type of a setting that may be left out."""
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    return parts[0] if type(None) in get_args(kind) and len(parts) == 1 else kind
+
+
 def _bounds(field: FieldInfo) -> str:
-    noun = "a whole number" if field.annotation is int else "a number"
+    noun = "a number" if field.annotation is float else "a whole number"
     parts = []
     for limit in field.metadata:
         match limit:

@@ -47,7 +47,7 @@ class Worker:
     """
 
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
-        registry = with_housekeeping(registry)
+        registry = with_housekeeping(registry, settings)
         self._settings = settings
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
