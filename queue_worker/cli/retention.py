@@ -10,7 +10,6 @@ import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation, ready_database
 from queue_worker.cli.output import messages, print_json, print_table, say
-from queue_worker.errors import RetentionStopped
 from queue_worker.governance.retention.apply import Progress, apply_plan
 from queue_worker.governance.retention.plan import (
     Plan,
@@ -100,7 +99,7 @@ def apply(
             return
         publish_policies(connection, declared)
         with messages(quiet=as_json).status(f"plan {plan_id}") as display:
-            problems = apply_plan(
+            applied = apply_plan(
                 connection,
                 plan_id,
                 declared,
@@ -108,9 +107,7 @@ def apply(
                 reason=reason,
                 report=lambda progress: display.update(_progress(progress)),
             )
-        _print(read_plan(connection, plan_id), as_json=as_json)
-    if problems:
-        raise RetentionStopped({plan_id: problems})
+    _print(applied, as_json=as_json)
 
 
 @app.command()
@@ -141,9 +138,6 @@ def _print(plan: Plan, *, as_json: bool) -> None:
         return
     title = "Plan" if plan.plan_id is None else f"Plan {plan.plan_id}"
     print_table(f"{title}: {plan.rows:,} rows", _STEPS, map(_row, plan.steps))
-    for step in plan.steps:
-        if step.problem:
-            say(f"{step.policy}: {step.problem}")
 
 
 def _row(step: Step) -> dict[str, Any]:

@@ -160,7 +160,6 @@ CREATE TABLE queue_worker.retention_step (
     last_id       bigint,
     upto_id       bigint,
     finished_at   timestamptz,
-    problem       text,
     PRIMARY KEY (plan_id, policy)
 );
 
@@ -186,7 +185,6 @@ COMMENT ON COLUMN queue_worker.retention_step.last_at IS 'Up to where the batche
 COMMENT ON COLUMN queue_worker.retention_step.last_id IS 'The same: the row.';
 COMMENT ON COLUMN queue_worker.retention_step.upto_id IS 'The highest id of those to go, where rows have one.';
 COMMENT ON COLUMN queue_worker.retention_step.finished_at IS 'When nothing was left to do.';
-COMMENT ON COLUMN queue_worker.retention_step.problem IS 'Why not all of it was removed.';
 
 -- Rows that are in use still, by age.
 CREATE INDEX analytics_daily_aggregate_kept_idx

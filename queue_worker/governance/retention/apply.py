@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from queue_worker.errors import RetentionBusy
-from queue_worker.governance.retention.plan import Step, check_plan, read_plan
+from queue_worker.governance.retention.plan import Plan, Step, check_plan, read_plan
 from queue_worker.governance.retention.policy import RetentionPolicy
 from queue_worker.governance.retention.work import Query, work_of
 from queue_worker.statements import statement
 
+T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-NOT_COUNTED = "analytics_aggregator has not counted all events yet; what it has is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,11 @@ class Pace:
     batch_bytes: int = 4_000_000
     pause: float = 0.02
     lock_timeout: float = 0.3
-    patience: float = 120.0
+    patience: float = 600.0
 
 
 GENTLE = Pace()
+_LIMITS = sql.SQL("SET LOCAL lock_timeout = {}; SET LOCAL jit = off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def apply_plan(
     only: Sequence[str] | None = None,
     pace: Pace = GENTLE,
     report: Callable[[Progress], None] = lambda _: None,
-) -> Mapping[str, str]:
-    """Remove what a plan says; returns what stood in the way, by policy.
+) -> Plan:
+    """Remove what a plan says, and return it as it stands then.
 
     Args:
         connection: in autocommit, straight to the server.
@@ -94,11 +94,9 @@ def apply_plan(
         )
         for step in plan.steps:
             if step.finished_at is None and (only is None or step.policy in only):
-                task = _Task(connection, plan_id, step, by_name[step.policy], pace, report)
-                task.finish(task.carry_out())
+                _Task(connection, plan_id, step, by_name[step.policy], pace, report).carry_out()
         connection.execute(statement("retention_finish_plan"), {"plan_id": plan_id})
-        steps = read_plan(connection, plan_id).steps
-    return {step.policy: step.problem for step in steps if step.problem}
+        return read_plan(connection, plan_id)
 
 
 @contextlib.contextmanager
@@ -124,32 +122,23 @@ class _Task:
     pace: Pace
     report: Callable[[Progress], None]
 
-    def carry_out(self) -> str | None:
-        """Remove what the step says; returns why not all of it is gone, or None."""
-        problem = None
+    def carry_out(self) -> None:
+        """Remove what the step says."""
         if self.policy.kind == "events" and self.step.rows:
-            problem = self._finalize_days()
+            self._insist(self._finalize_days)
             self._drop_partitions()
         remove = work_of(self.connection, self.policy).remove
         while self._remove_batch(remove):
             pass
-        return problem
+        self._run(statement("retention_finish_step"))
 
-    def finish(self, problem: str | None) -> None:
-        self._run(statement("retention_finish_step"), problem=problem)
-
-    def _finalize_days(self) -> str | None:
-        """From now on no aggregate of a day before the cutoff changes."""
-
-        def settle() -> tuple[Any, ...] | None:
-            row = self.connection.execute(statement("content_read_watermark")).fetchone()
-            seen = row[0] if row else "1:1:"
-            return self.connection.execute(
-                statement("retention_finalize_days"), {"seen": seen, "cutoff": self.step.cutoff}
-            ).fetchone()
-
-        is_held_back, is_stale = self._insist(settle) or (True, True)
-        return NOT_COUNTED if is_held_back and is_stale else None
+    def _finalize_days(self) -> None:
+        """Count what has not been counted yet; from now on no day before the cutoff changes."""
+        row = self.connection.execute(statement("content_read_watermark")).fetchone()
+        seen, now_seen = row or ("1:1:", "1:1:")
+        self._run(statement("content_aggregate_days"), seen=seen)
+        self._run(statement("content_advance_watermark"), seen=now_seen)
+        self._run(statement("retention_finalize_days"), cutoff=self.step.cutoff)
 
     def _drop_partitions(self) -> None:
         for (partition,) in self._run(statement("retention_read_partitions")):
@@ -174,7 +163,7 @@ class _Task:
 
     def _remove(self, query: Query, **parameters: object) -> bool:
         begun = time.monotonic()
-        row = self._insist(lambda: next(iter(self._run(query, **parameters)), None))
+        row = self._insist(lambda: self._fetch_one(query, **parameters))
         if row is None:
             return False
         removed, rows = row
@@ -184,24 +173,28 @@ class _Task:
         time.sleep(max(self.pace.pause, time.monotonic() - begun))
         return True
 
-    def _insist(self, work: Callable[[], tuple[Any, ...] | None]) -> tuple[Any, ...] | None:
+    def _fetch_one(self, query: Query, **parameters: object) -> tuple[Any, ...] | None:
+        # An index is used whatever the statistics say: each batch has one that fits.
+        self.connection.execute("SET LOCAL enable_seqscan = off")
+        return next(iter(self._run(query, **parameters)), None)
+
+    def _insist(self, work: Callable[[], T]) -> T:
         """Run it in a transaction that waits for no lock for long, again until it has them all."""
+        milliseconds = sql.Literal(round(self.pace.lock_timeout * 1000))
         until = time.monotonic() + self.pace.patience
         while True:
             try:
                 with self.connection.transaction():
-                    self._prepare()
+                    self.connection.execute(
+                        sql.SQL("SET LOCAL lock_timeout = {}; SET LOCAL jit = off").format(
+                            milliseconds
+                        )
+                    )
                     return work()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 if time.monotonic() > until:
                     raise
                 time.sleep(self.pace.lock_timeout)
-
-    def _prepare(self) -> None:
-        """Waits end soon, and indexes are used whatever the statistics say: each batch has one."""
-        milliseconds = sql.Literal(round(self.pace.lock_timeout * 1000))
-        self.connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(milliseconds))
-        self.connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
 
     def _run(self, query: Any, **parameters: object) -> list[tuple[Any, ...]]:  # noqa: ANN401  text or composed
         keys = {"plan_id": self.plan_id, "policy": self.step.policy}

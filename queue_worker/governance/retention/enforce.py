@@ -13,7 +13,6 @@ from queue_worker.governance.retention.plan import (
     Plan,
     make_plan,
     out_of_bounds,
-    read_plan,
     store_plan,
 )
 from queue_worker.governance.retention.policy import RetentionPolicy
@@ -33,8 +32,8 @@ def enforce_policies(
     """Make a plan for published policies and apply it where it is within their bounds.
 
     Raises:
-        RetentionStopped: a policy would remove more than it declares, or could not end; the
-            others were carried out.
+        RetentionStopped: a policy would remove more than it declares, the others were
+            carried out.
         RetentionBusy: another retention is at work.
     """
     plan = make_plan(connection, policies)
@@ -48,7 +47,7 @@ def enforce_policies(
         for step in plan.steps
         if (problem := out_of_bounds(step, by_name[step.policy]))
     }
-    problems = apply_plan(
+    applied = apply_plan(
         connection,
         plan_id,
         policies,
@@ -58,6 +57,6 @@ def enforce_policies(
         pace=pace,
         report=report,
     )
-    if refused or problems:
-        raise RetentionStopped({plan_id: {**refused, **problems}})
-    return read_plan(connection, plan_id)
+    if refused:
+        raise RetentionStopped({plan_id: refused})
+    return applied

@@ -38,7 +38,6 @@ class Step:
     referenced_by: list[str]
     removed: int = 0
     finished_at: datetime | None = None
-    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,14 +125,18 @@ def publish_policies(connection: Connection, policies: Sequence[RetentionPolicy]
     Raises:
         PolicyRefused: a table or column is not there, or is kept for ever.
     """
-    declared = Jsonb([policy.describe() for policy in policies])
     try:
-        connection.execute(statement("retention_publish_policies"), {"policies": declared})
+        connection.execute(statement("retention_publish_policies"), describe_policies(policies))
     except (psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.DataError) as error:
         if error.diag.context is None or "publish_policies" not in error.diag.context:
             raise  # not one of its refusals
         said = error.diag
         raise PolicyRefused.by_the_database(said.message_primary, said.message_hint) from None
+
+
+def describe_policies(policies: Sequence[RetentionPolicy]) -> dict[str, Any]:
+    """The parameter of the statement that publishes them."""
+    return {"policies": Jsonb([policy.describe() for policy in policies])}
 
 
 def list_policies(connection: Connection) -> list[dict[str, Any]]:
