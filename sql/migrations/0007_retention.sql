@@ -198,8 +198,9 @@ CREATE FUNCTION queue_worker.refuse_early_delete() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF OLD.finished_at < clock_timestamp()
-                         - (SELECT keep FROM queue_worker.retention_policy WHERE name = 'run_ledger')
+    IF OLD.finished_at AT TIME ZONE 'UTC'
+       < clock_timestamp() AT TIME ZONE 'UTC'
+         - (SELECT keep FROM queue_worker.retention_policy WHERE name = 'run_ledger')
     THEN
         RETURN OLD;
     END IF;

@@ -93,8 +93,8 @@ class RetentionPolicy:
             "table_name": self.table,
             "column_name": self.column,
             "how": self.how,
-            "keep": None if self.keep is None else f"{self.keep.total_seconds()} seconds",
-            "least": f"{self.least.total_seconds()} seconds",
+            "keep": None if self.keep is None else _interval(self.keep),
+            "least": _interval(self.least),
             "max_rows": self.max_rows,
             "max_share": str(self.max_share),
             "description": self.description,
@@ -127,6 +127,10 @@ class RetentionPolicy:
         if self.max_rows < 0 or not 0 <= self.max_share <= 1:
             return "has bounds that bound nothing", "Give max_rows from 0, max_share from 0 to 1."
         return None
+
+
+def _interval(age: timedelta) -> str:
+    return f"{age.days} days {age.seconds} seconds"
 
 
 def _is_identifier(text: object) -> bool:

@@ -51,7 +51,7 @@ def work_of(connection: Connection, policy: RetentionPolicy) -> Work:
     count, remove = _NAMES[policy.kind]
     if policy.kind != "rows":
         return Work(sql.SQL(statement(count)), sql.SQL(statement(remove)))
-    column = sql.Identifier(policy.column or "")
+    column = _quoted(connection, sql.Identifier(policy.column or ""))
     forms = _OF_DATES if _is_date(connection, policy) else _OF_MOMENTS
     age = sql.SQL(forms["age"]).format(column=column)
     remaining_age = sql.SQL(forms["age"]).format(column=sql.Identifier("at"))
@@ -60,7 +60,7 @@ def work_of(connection: Connection, policy: RetentionPolicy) -> Work:
     def cutoff(text: LiteralString) -> sql.Composed:
         return sql.SQL(forms["cutoff"]).format(cutoff=sql.SQL(text))
 
-    table = policy.qualified_table
+    table = _quoted(connection, policy.qualified_table)
     return Work(
         sql.SQL(statement(count)).format(
             table=table, column=column, age=age, cutoff=cutoff("%(cutoff)s::timestamptz")
@@ -69,6 +69,11 @@ def work_of(connection: Connection, policy: RetentionPolicy) -> Work:
             table=table, column=column, age=remaining_age, last=last, cutoff=cutoff("s.cutoff")
         ),
     )
+
+
+def _quoted(connection: Connection, name: sql.Identifier) -> sql.SQL:
+    """A quoted name, for a statement with parameters: there a % stands for itself only in pairs."""
+    return sql.SQL(name.as_string(connection).replace("%", "%%"))  # type: ignore[arg-type]  quoted
 
 
 def _is_date(connection: Connection, policy: RetentionPolicy) -> bool:
