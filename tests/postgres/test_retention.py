@@ -340,6 +340,7 @@ def test_a_table_that_somebody_has_locked_is_waited_for_but_not_queued_at(
         assert applied(connection, plan, [SIGNALS], replace(QUICK, patience=20)).removed == 1
 
 
+@pytest.mark.fault("P31")
 def test_a_batch_holds_no_more_bytes_than_it_may(
     connection: Connection, settings: Settings
 ) -> None:

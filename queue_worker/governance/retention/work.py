@@ -73,7 +73,7 @@ def work_of(connection: Connection, policy: RetentionPolicy) -> Work:
 
 def _quoted(connection: Connection, name: sql.Identifier) -> sql.SQL:
     """A quoted name, for a statement with parameters: there a % stands for itself only in pairs."""
-    return sql.SQL(name.as_string(connection).replace("%", "%%"))  # type: ignore[arg-type]  quoted
+    return sql.SQL(name.as_string(connection).replace("%", "%%"))
 
 
 def _is_date(connection: Connection, policy: RetentionPolicy) -> bool:
