@@ -39,11 +39,9 @@ app = typer.Typer(no_args_is_help=True, help="What is kept how long, and removin
 
 @app.command()
 def policies(context: typer.Context, as_json: AsJson = False) -> None:
-    """List what is kept how long."""
+    """List what is kept how long, as it was last published."""
     invocation: Invocation = context.obj
-    settings = invocation.settings()
-    with ready_database(settings) as connection:
-        publish_policies(connection, declared_policies(settings))
+    with ready_database(invocation.settings()) as connection:
         rows = list_policies(connection)
     if as_json:
         print_json(rows)

@@ -204,11 +204,16 @@ def test_finished_queue_rows_go_by_the_time_that_the_ledger_says(connection: Con
     assert not {queue_job_id for (queue_job_id,) in events} & set(gone)
 
 
-def test_a_queue_row_that_somebody_tries_again_is_not_deleted(connection: Connection) -> None:
+def test_a_queue_row_that_somebody_tries_again_meanwhile_is_not_deleted(
+    connection: Connection, database: str
+) -> None:
+    """The batch has chosen it and waits for its row lock, then looks at it again."""
     queue_job_id = add_queue_row(connection, "failed", 40)
     plan = planned(connection, [OTHERS])
-    connection.execute("UPDATE procrastinate_jobs SET status = 'todo'")
-    applied(connection, plan, [OTHERS])
+    with psycopg.connect(database) as somebody:
+        somebody.execute("UPDATE procrastinate_jobs SET status = 'todo'")
+        threading.Timer(0.4, somebody.commit).start()
+        applied(connection, plan, [OTHERS], replace(QUICK, lock_timeout=30))
     assert connection.execute("SELECT id FROM procrastinate_jobs").fetchall() == [(queue_job_id,)]
 
 

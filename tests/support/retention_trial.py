@@ -73,6 +73,13 @@ class Events:
         age = self.newest - (today - timedelta(days=KEPT_DAYS))
         return age // self.step + 1
 
+    @property
+    def in_whole_partitions(self) -> int:
+        """How many are of months of which every event goes."""
+        cutoff = self.newest.replace(hour=0, minute=0, second=0, microsecond=0)
+        month = (cutoff - timedelta(days=KEPT_DAYS)).replace(day=1)
+        return self.number - (self.newest - month) // self.step - 1
+
     def load(self, connection: psycopg.Connection[Any], *, partitioned: bool) -> None:
         if partitioned:
             connection.execute(
@@ -133,6 +140,7 @@ class Trial:
     partitioned: bool
     kills: int
     quiet_seconds: float
+    dropped_after: float | None = None
 
     def run(self) -> dict[str, Any]:
         with connect(self.dsn, name="trial") as connection:
@@ -153,6 +161,7 @@ class Trial:
                 "planned": sum(step["rows"] for step in plan["steps"]),
                 "killed": killed,
                 "seconds": round(seconds, 1),
+                "partitions_dropped_after": self.dropped_after,
                 "writer_p99_ms_quiet": quiet[0],
                 "writer_p99_ms_meanwhile": busy[0],
                 "writer_longest_ms": busy[1],
@@ -174,6 +183,8 @@ class Trial:
                 command("retention", "apply", str(plan_id)), env=environment(self.dsn), cwd=REPOSITORY,
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
+            if self.partitioned:
+                self._time_partitions(connection, process, plan_id)
             if killed < self.kills:
                 self._wait_for_share(connection, process, plan_id, (killed + 1) / (self.kills + 1))
                 killed += process.poll() is None
@@ -182,6 +193,15 @@ class Trial:
             if process.returncode == 0:
                 return killed
             assert process.returncode in {-9, BUSY}, said  # busy: the server has yet to notice
+
+    def _time_partitions(
+        self, connection: psycopg.Connection[Any], process: subprocess.Popen[str], plan_id: int
+    ) -> None:
+        """How long after the start of the process the whole partitions were gone."""
+        begun = time.monotonic()
+        share = self.events.in_whole_partitions / (self.events.number - self.events.kept)
+        self._wait_for_share(connection, process, plan_id, share)
+        self.dropped_after = round(time.monotonic() - begun, 1)
 
     def _wait_for_share(
         self,
@@ -217,9 +237,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--postgres", default="18")
+    parser.add_argument("--only", choices=["rows", "partitions"])
     arguments = parser.parse_args()
     ok = True
     for partitioned in (False, True):
+        if arguments.only not in {None, "partitions" if partitioned else "rows"}:
+            continue
         with temporary_server(arguments.postgres, options={"shared_buffers": "512MB"}) as server:
             with connect(server.dsn(), name="trial") as connection:
                 migrate(connection)

@@ -185,11 +185,7 @@ class _Task:
         while True:
             try:
                 with self.connection.transaction():
-                    self.connection.execute(
-                        sql.SQL("SET LOCAL lock_timeout = {}; SET LOCAL jit = off").format(
-                            milliseconds
-                        )
-                    )
+                    self.connection.execute(_LIMITS.format(milliseconds))
                     return work()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 if time.monotonic() > until:
