@@ -20,10 +20,10 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test soak benchmark lint types build dev requirements clean
+.PHONY: help demo test soak retention-trial benchmark lint types build dev requirements clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.project ## the whole pipeline on sample data, in an embedded Postgres
 	$(BIN)/queue-worker demo $(ARGS)
@@ -33,6 +33,9 @@ test: $(VENV)/.project ## all tests: on an embedded Postgres 18, on TEST_POSTGRE
 
 soak: $(VENV)/.project ## the fault suite for as long as one likes, for example ARGS="--minutes 60"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+retention-trial: $(VENV)/.project ## retention of ten million events beside a writer, killed five times
+	$(BIN)/python -m tests.support.retention_trial $(ARGS)
 
 benchmark: $(VENV)/.benchmark ## measure it beside other queues, for example ARGS="drain --rounds 5 --json figures.json"
 	$(BIN)/python -m tests.benchmarks $(ARGS)

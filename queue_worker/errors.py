@@ -24,6 +24,11 @@
     │       ├── DatabaseNewer      the database is newer than the code
     │       ├── MigrationChanged   an applied file has other content now
     │       └── MigrationFailed    a file raised; it was rolled back whole
+    ├── RetentionError             retention refused, or could not end, its work
+    │   ├── PolicyRefused          a policy is wrong, or about what is kept for ever
+    │   ├── PlanRefused            a plan is unknown, too old, or of other policies
+    │   ├── RetentionBusy          another retention is at work
+    │   └── RetentionStopped       it removed less than it should; says why
     └── ContentError               the content pipeline refused a step
         └── GeneratorMissing       no content generator is configured
 
@@ -32,7 +37,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class QueueWorkerError(Exception):
@@ -315,6 +320,77 @@ class MigrationFailed(MigrationError):  # noqa: N818  a past participle, as ever
         )
 
 
+class RetentionError(QueueWorkerError):
+    """Retention refused its work, or could not end it."""
+
+
+class PolicyRefused(RetentionError):  # noqa: N818  a past participle, as every outcome is
+    """A retention policy is wrong, or about a table that is kept for ever.
+
+    Attributes:
+        policy: the name of the policy; None where only the database knows it.
+    """
+
+    exit_code = 78
+
+    def __init__(self, policy: str | None, problem: str, remedy: str) -> None:
+        self.policy = policy
+        self.problem = problem
+        self.remedy = remedy
+        subject = "" if policy is None else f"Retention policy {policy!r} "
+        super().__init__(f"{subject}{problem}. {remedy}")
+
+    @classmethod
+    def by_the_database(cls, problem: str | None, hint: str | None) -> PolicyRefused:
+        """What the database has said against a policy."""
+        return cls(None, problem or "The database refused a policy", hint or "Correct the policy.")
+
+
+class PlanRefused(RetentionError):  # noqa: N818  a past participle, as every outcome is
+    """A plan is unknown, too old, done already, or was made for other policies.
+
+    Attributes:
+        plan_id: its number.
+    """
+
+    exit_code = 65
+
+    def __init__(self, plan_id: int, problem: str) -> None:
+        self.plan_id = plan_id
+        super().__init__(
+            f"Plan {plan_id} {problem}. Make another with `queue-worker retention plan`."
+        )
+
+
+class RetentionBusy(RetentionError):  # noqa: N818  a state, not a mishap
+    """Another retention is at work in this database."""
+
+    exit_code = 75
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another retention is at work in this database. Try again once it has ended."
+        )
+
+
+class RetentionStopped(RetentionError):  # noqa: N818  a past participle, as every outcome is
+    """Not all was removed that is too old.
+
+    Attributes:
+        problems: what stood in the way: for each plan, by policy.
+    """
+
+    def __init__(self, problems: Mapping[int, Mapping[str, str]]) -> None:
+        self.problems = {plan_id: dict(found) for plan_id, found in problems.items()}
+        said = " ".join(
+            f"Plan {plan_id} was not carried out in full: {_join(found)}. Look at it with "
+            f"`queue-worker retention show {plan_id}`; if it is right, "
+            f"`queue-worker retention apply {plan_id}`."
+            for plan_id, found in self.problems.items()
+        )
+        super().__init__(said)
+
+
 class ContentError(QueueWorkerError):
     """The content pipeline refused a step, or cannot carry it out."""
 
@@ -331,3 +407,7 @@ class GeneratorMissing(ContentError):  # noqa: N818  a state, not a mishap
             "Contents wait to be regenerated, but no generator is configured. "
             "Set CONTENT_GENERATOR to one, such as myapp.writing:generate."
         )
+
+
+def _join(problems: Mapping[str, str]) -> str:
+    return "; ".join(f"{subject}: {problem}" for subject, problem in problems.items())

@@ -136,6 +136,32 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_CLIENT_POOL_SIZE",
         description="How many connections a client that enqueues may hold.",
     )
+    retention_schedule: str | None = Field(
+        default=None,
+        alias="RETENTION_SCHEDULE",
+        description="When the job retention is due, in UTC; without it, only on demand.",
+    )
+    keep_succeeded_days: int = Field(
+        default=7,
+        ge=1,
+        le=3650,
+        alias="RETENTION_SUCCEEDED_DAYS",
+        description="Days that queue rows are kept after they have succeeded.",
+    )
+    keep_finished_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        alias="RETENTION_FINISHED_DAYS",
+        description="Days that queue rows are kept after they have ended in any other way.",
+    )
+    keep_runs_days: int | None = Field(
+        default=None,
+        ge=90,
+        le=36_500,
+        alias="RETENTION_LEDGER_DAYS",
+        description="Days that runs are kept in the ledger; otherwise for ever.",
+    )
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         default="auto",
         alias="QUEUE_WORKER_EVENT_LOOP",

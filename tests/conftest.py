@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     elif os.environ.get("DATABASE_URL"):
         config.stash[_DSN] = os.environ["DATABASE_URL"]
     for name in list(os.environ):
-        if name.startswith(("QUEUE_WORKER_", "JOB_")) or name in {
+        if name.startswith(("QUEUE_WORKER_", "JOB_", "RETENTION_")) or name in {
             "DATABASE_URL",
             "CONTENT_GENERATOR",
         }:

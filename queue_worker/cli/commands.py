@@ -18,6 +18,7 @@ from queue_worker.cli import (
     migrate,
     pause,
     release_lock,
+    retention,
     retry,
     run,
     runs,
@@ -75,4 +76,5 @@ app.command()(retry.retry)
 app.command()(retry.requeue_lost)
 app.command()(release_lock.release_lock)
 app.add_typer(audit.app, name="audit")
+app.add_typer(retention.app, name="retention")
 app.command()(demo.demo)

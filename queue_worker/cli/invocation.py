@@ -50,6 +50,15 @@ class Invocation:
         return load_settings(app=self.app, **overrides)
 
     @property
+    def known_settings(self) -> Settings | None:
+        """The settings; None where no database is named, for what needs none.
+
+        Raises:
+            SettingsError: another variable is missing or malformed.
+        """
+        return self.settings() if os.environ.get("DATABASE_URL") else None
+
+    @property
     def registry_path(self) -> str:
         """Where the registry is; no other setting is needed to know that."""
         default: str = Settings.model_fields["app"].default

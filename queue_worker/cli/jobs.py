@@ -27,7 +27,7 @@ def jobs(context: typer.Context, as_json: AsJson = False) -> None:
             "runbook": job.runbook,
             "description": job.description,
         }
-        for job in load_jobs(invocation.registry_path)
+        for job in load_jobs(invocation.registry_path, invocation.known_settings)
     ]
     if as_json:
         print_json(rows)

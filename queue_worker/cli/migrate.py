@@ -11,6 +11,7 @@ from queue_worker.cli.output import print_json, say
 from queue_worker.database import connect
 from queue_worker.governance.migrations import Migration, check_migrations, plan_migrations
 from queue_worker.governance.migrations import migrate as apply_migrations
+from queue_worker.governance.retention.policies import declared_policies, publish_policies
 
 
 def migrate(
@@ -36,6 +37,7 @@ def migrate(
             files = plan_migrations(connection)
         else:
             files = apply_migrations(connection, _announce if not as_json else lambda _: None)
+            publish_policies(connection, declared_policies(settings))
     if as_json:
         print_json([{"name": m.name, "how": m.how, "checksum": m.checksum} for m in files])
     elif plan:

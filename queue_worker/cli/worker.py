@@ -31,7 +31,7 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = load_jobs(settings.app)
+    registry = load_jobs(settings.app, settings)
     with ready_database(settings):
         configure_logs(settings)
     with logged_output(), new_runner(settings) as runner:

@@ -1,1 +1,1 @@
-"""What keeps the database in order: migrations, and later retention, validation and operators."""
+"""What keeps the database in order: migrations, retention, and later validation and operators."""

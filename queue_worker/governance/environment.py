@@ -18,6 +18,7 @@ from queue_worker.settings import Settings
 
 EXAMPLE_DSN = "postgresql://user:password@localhost:5432/app"
 _WIDTH = 98
+_TEXTS = {"HOST": "an address", "SCHEDULE": "a cron expression"}  # by the end of the name
 _SECRETS = {"QUEUE_WORKER_ALERT_SINKS": "URLs", "QUEUE_WORKER_ALERT_SECRET": "a secret"}
 
 _INTRODUCTION = """\
@@ -76,7 +77,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    kind = field.annotation
+    kind = _without_none(field.annotation)
     if get_origin(kind) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(kind))
     if SecretStr in {getattr(part, "__origin__", part) for part in get_args(kind) or [kind]}:
@@ -85,13 +86,19 @@ def _values(field: FieldInfo) -> str:
         return "`0` or `1`"
     if kind in {int, float}:
         return _bounds(field)
-    if field.alias == "QUEUE_WORKER_HTTP_HOST":
-        return "an address"
-    return "names" if get_origin(kind) is tuple else "`module:name`"
+    if get_origin(kind) is tuple:
+        return "names"
+    return _TEXTS.get(str(field.alias).rpartition("_")[2], "`module:name`")
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401  any annotation
+    """The type of a setting that may be left out."""
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    return parts[0] if type(None) in get_args(kind) and len(parts) == 1 else kind
 
 
 def _bounds(field: FieldInfo) -> str:
-    noun = "a whole number" if field.annotation is int else "a number"
+    noun = "a number" if field.annotation is float else "a whole number"
     parts = []
     for limit in field.metadata:
         match limit:

@@ -1,6 +1,7 @@
 """The jobs of the queue itself: every worker knows them, whatever registry it serves.
 
-Their names begin with `queue_worker.`. Each is an ordinary job in a module of its own here.
+Their names begin with `queue_worker.`, but for `retention`. Each is an ordinary job in a module of
+its own.
 """
 
 from __future__ import annotations
@@ -9,24 +10,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from queue_worker.definitions import JobDefinition
-from queue_worker.housekeeping import deliver_alerts
+from queue_worker.errors import SettingsError
+from queue_worker.housekeeping import deliver_alerts, partitions
+from queue_worker.jobs import retention
 from queue_worker.registry import JobRegistry, load_registry
+from queue_worker.schedules import cron
+from queue_worker.settings import Settings
 
 QUEUE = "queue_worker"  # every worker serves it, whatever queues it was given
-_JOBS: tuple[JobDefinition[Any], ...] = (deliver_alerts.job,)
+_JOBS: tuple[JobDefinition[Any], ...] = (deliver_alerts.job, partitions.job, retention.job)
 
 # They take no slot of a worker's concurrency: a receiver that hangs must not hold up a job. Each
 # has a lock key, so that a worker runs at most so many beyond its concurrency.
 WITHOUT_SLOT = frozenset({deliver_alerts.job.name})
+# Jobs whose schedule is a setting: manual without it.
+_SCHEDULED = {"retention": "retention_schedule"}
 
 
-def with_housekeeping(registry: JobRegistry) -> JobRegistry:
+def with_housekeeping(registry: JobRegistry, settings: Settings | None = None) -> JobRegistry:
     """These jobs and ours; a registry that holds ours already gains nothing.
+
+    Args:
+        registry: the jobs of a process.
+        settings: they say when some of ours are due; without them these are manual.
 
     Raises:
         DefinitionError: a job of theirs has the name of one of ours.
+        SettingsError: a setting is no schedule.
     """
-    ours = [job for job in _JOBS if not _holds(registry, job)]
+    ours = [_scheduled(job, settings) for job in _JOBS if not _holds(registry, job)]
     return JobRegistry([*registry, *ours])
 
 
@@ -35,15 +47,29 @@ def with_own_queue(queues: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*queues, QUEUE])) if queues else ()
 
 
-def load_jobs(reference: str) -> JobRegistry:
+def load_jobs(reference: str, settings: Settings | None = None) -> JobRegistry:
     """Import the registry that `package.module:name` refers to, and add the jobs of the queue.
 
     Raises:
         RegistryError: it does not import, is no registry, or is empty.
         DefinitionError: a job of theirs has the name of one of ours.
+        SettingsError: a setting is no schedule.
     """
-    return with_housekeeping(load_registry(reference))
+    return with_housekeeping(load_registry(reference), settings)
 
 
 def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:
-    return job.name in registry and registry.get(job.name) is job
+    return job.name in registry and registry.get(job.name).function is job.function
+
+
+def _scheduled(job: JobDefinition[Any], settings: Settings | None) -> JobDefinition[Any]:
+    field = _SCHEDULED.get(job.name)
+    expression = getattr(settings, field) if settings and field else None
+    if expression is None or field is None:
+        return job
+    schedule = cron(expression)
+    problem = schedule.problem()
+    if problem:
+        variable = str(Settings.model_fields[field].alias)
+        raise SettingsError(variable, problem, "Give five fields of cron, such as 30 3 * * *.")
+    return job.replace(schedule=schedule)

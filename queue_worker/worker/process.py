@@ -59,7 +59,7 @@ class Worker:
             open_sinks,
         )
 
-        registry = with_housekeeping(registry)
+        registry = with_housekeeping(registry, settings)
         self._settings = settings
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()

@@ -19,6 +19,7 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.execution.runner import OnHeld, Runner
+from queue_worker.governance.retention.policies import declared_policies, describe_policies
 from queue_worker.housekeeping import WITHOUT_SLOT
 from queue_worker.observability.logs import bind_process
 from queue_worker.observability.metrics import JobMetrics
@@ -290,6 +291,8 @@ class Station:
 
     async def _register(self, queues: Sequence[str], concurrency: int) -> None:
         self.scheduled_since = await publish_jobs(self._claims, self.registry)
+        policies = describe_policies(declared_policies(self.settings))
+        await self._claims.fetch("retention_publish_policies", policies)
         self.worker_id = await register_worker(
             self._claims, self.registry, kind=self._kind, queues=queues, concurrency=concurrency
         )

@@ -1,0 +1,1 @@
+SELECT content_pipeline.make_event_partitions((now() AT TIME ZONE 'UTC')::date, %(months)s)

@@ -1,0 +1,1 @@
+SELECT queue_worker.publish_policies(%(policies)s)
