@@ -16,19 +16,23 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH heads AS MATERIALIZED (
+        SELECT h.queue, h.job, min(h.due_since) AS due_since
+          FROM queue_worker.find_queue_heads(20) AS h
+         WHERE h.due_since < moment - least(find_alert_conditions.lagging_after,
+                                            find_alert_conditions.unknown_after)
+         GROUP BY h.queue, h.job
+    ), known AS MATERIALIZED (
         SELECT h.*, EXISTS (
                    SELECT FROM queue_worker.worker AS w
                     WHERE w.ended_at IS NULL AND (w.jobs IS NULL OR h.job = ANY (w.jobs))
                ) AS is_known
-          FROM queue_worker.find_queue_heads(50) AS h
-         WHERE h.due_since < moment - least(find_alert_conditions.lagging_after,
-                                            find_alert_conditions.unknown_after)
+          FROM heads AS h
     )
     SELECT 'QUEUE_LAGGING'::queue_worker.alert_type, h.queue, NULL::text, NULL::text,
            format('the oldest job that is due in queue %s has been due since %s UTC', h.queue,
                   to_char(min(h.due_since) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')),
            'absence'
-      FROM heads AS h
+      FROM known AS h
      WHERE h.is_known AND h.due_since < moment - find_alert_conditions.lagging_after
      GROUP BY h.queue
     UNION ALL
@@ -36,7 +40,7 @@ BEGIN
            format('it waits in queue %s since %s UTC, and no living worker knows it', min(h.queue),
                   to_char(min(h.due_since) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')),
            'absence'
-      FROM heads AS h
+      FROM known AS h
      WHERE NOT h.is_known AND h.due_since < moment - find_alert_conditions.unknown_after
      GROUP BY h.job
     UNION ALL
@@ -62,10 +66,10 @@ BEGIN
                           SELECT extract(epoch FROM r.finished_at - r.started_at) AS seconds
                             FROM queue_worker.run AS r
                            WHERE r.job = p.task_name AND r.outcome = 'succeeded'
-                           ORDER BY r.finished_at DESC LIMIT 200
+                           ORDER BY r.finished_at DESC LIMIT 100
                      ) AS s
               ) AS pace
-             WHERE p.status = 'doing'
+             WHERE p.status = 'doing' AND p.worker_id IS NOT NULL  -- there is an index of these
                AND p.queue_worker_claimed_at < moment - find_alert_conditions.long_after
                AND pace.runs >= 20
                AND p.queue_worker_claimed_at < moment - make_interval(secs => 1.5 * pace.usual)

@@ -23,7 +23,8 @@ def put(connection: Any, job: str, **columns: Any) -> int:
 def register(connection: Any, *jobs: str) -> None:
     connection.execute(
         "INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,"
-        " concurrency, jobs) VALUES (1, 'worker', 'h', 1, '0', 'x', '{}', 1, %s)",
+        " concurrency, jobs) SELECT worker_id, 'worker', 'h', 1, '0', 'x', '{}', 1, %s"
+        " FROM procrastinate_register_worker_v1()",
         [list(jobs)],
     )
 
@@ -84,8 +85,8 @@ def test_a_run_that_takes_longer_than_its_like_is_told(connection: Any) -> None:
     for job, runs in (("a", 25), ("new", 5)):
         for _ in range(runs):
             record(connection, job, "succeeded")
-        put(connection, job, status="doing", queue_worker_claimed_at="2026-01-01")
-    put(connection, "a", status="doing", queue_worker_claimed_at="2999-01-01")
+        put(connection, job, status="doing", worker_id=1, queue_worker_claimed_at="2026-01-01")
+    put(connection, "a", status="doing", worker_id=1, queue_worker_claimed_at="2999-01-01")
     assert look(connection, lagging=3600) == 1
     assert told(connection) == [("raised", "JOB_RUNNING_LONG:a")]
     connection.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
