@@ -50,7 +50,10 @@ READINGS = (
             "job_last_success_timestamp_seconds": (
                 "When a run last succeeded; left out if none of the newest 200 did."
             ),
-            "job_last_failure_timestamp_seconds": "When a run last failed, timed out or was lost.",
+            "job_last_failure_timestamp_seconds": (
+                "When a run last failed, timed out or was lost; "
+                "left out if none of the newest 50 did."
+            ),
             "job_next_due_timestamp_seconds": "The tick of its schedule that comes next.",
             "job_overdue_seconds": "For how long it has been due without a run; 0 if it is not.",
         },
@@ -120,7 +123,6 @@ class FleetMetrics(Collector):
             name="queue_worker metrics",
             connect_timeout=self._connect_timeout,
             time_limit=PATIENCE,
-            pinned=True,
         )
         try:
             return {r.statement: await session.fetch(r.statement, {}) for r in self._readings}
