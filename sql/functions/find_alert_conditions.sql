@@ -17,7 +17,7 @@ BEGIN
     RETURN QUERY
     WITH heads AS MATERIALIZED (
         SELECT h.queue, h.job, min(h.due_since) AS due_since
-          FROM queue_worker.find_queue_heads(20) AS h
+          FROM queue_worker.find_queue_heads() AS h
          WHERE h.due_since < moment - least(find_alert_conditions.lagging_after,
                                             find_alert_conditions.unknown_after)
          GROUP BY h.queue, h.job

@@ -18,6 +18,7 @@ from queue_worker.governance.migrations import migrate
 from tests.support.postgres import execute, find_binaries
 
 Connection = psycopg.Connection[Any]
+TABLES = ("audit_log", "audit_chain", "audit_head")
 WRITE = "SELECT queue_worker.audit('ada', 'thing.done', 'thing:1', %s)"
 
 
@@ -32,10 +33,14 @@ def problems(connection: Connection, anchor: str | None = None) -> list[tuple[An
 
 def tamper(connection: Connection, *statements: str) -> None:
     """As somebody who may do everything: no trigger stops him."""
-    connection.execute("SET session_replication_role = replica")
+    connection.execute("ALTER EVENT TRIGGER queue_worker_audit_guards DISABLE")
+    for table in TABLES:
+        connection.execute(f"ALTER TABLE queue_worker.{table} DISABLE TRIGGER USER")
     for statement in statements:
         connection.execute(statement)
-    connection.execute("RESET session_replication_role")
+    for table in TABLES:
+        connection.execute(f"ALTER TABLE queue_worker.{table} ENABLE TRIGGER USER")
+    connection.execute("ALTER EVENT TRIGGER queue_worker_audit_guards ENABLE")
 
 
 @pytest.fixture
