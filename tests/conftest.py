@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "CONTENT_GENERATOR",
         }:
             del os.environ[name]
+    os.environ["QUEUE_WORKER_VALIDATION_SCHEDULE"] = "manual"  # no run that a test does not expect
 
 
 def pytest_configure_node(node: Any) -> None:

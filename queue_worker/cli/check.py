@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import out, print_json, say
-from queue_worker.governance.checks import check_environment
+from queue_worker.governance.checks import CheckResult, check_environment
+from queue_worker.housekeeping import load_jobs
 
-_OK = "[green]ok[/green]    "
-_FAILED = "[bold red]failed[/bold red]"
+_OK = "[green]ok[/green]     "
+_WARNING = "[yellow]warning[/yellow]"
+_FAILED = "[bold red]failed[/bold red] "
+_STRICT = 78  # what a warning exits with where it is not accepted
 
 
-def check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check settings, registry, server and migrations; exits with 0 only if all are well."""
+def check(
+    context: typer.Context,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A warning counts as a failure.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check settings, registry and database; exits with 0 only if nothing has failed."""
     invocation: Invocation = context.obj
-    results = list(check_environment(invocation.settings))
+    results = list(check_environment(load_jobs, invocation.settings))
     if as_json:
         print_json([asdict(result) for result in results])
     else:
         for result in results:
-            out.print(_OK if result.ok else _FAILED, end="  ")
-            say(f"{result.name:10}  {result.message}")
-    raise typer.Exit(max(result.exit_code for result in results))
+            out.print(_label(result), end="  ")
+            say(f"{result.name:21}  {result.message}")
+    codes = [result.exit_code for result in results]
+    if strict and not all(result.ok for result in results):
+        codes.append(_STRICT)
+    raise typer.Exit(max(codes))
+
+
+def _label(result: CheckResult) -> str:
+    if result.ok:
+        return _OK
+    return _FAILED if result.severity == "fatal" else _WARNING

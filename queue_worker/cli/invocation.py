@@ -15,7 +15,7 @@ import typer
 
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
-from queue_worker.governance.migrations import check_migrations
+from queue_worker.governance.checks import Moment, Surroundings, require_fit
 from queue_worker.settings import Settings, load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -54,17 +54,19 @@ class Invocation:
 
 
 @contextmanager
-def ready_database(settings: Settings) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection to a database that is at the level of this version.
+def ready_database(
+    settings: Settings, moment: Moment = Moment.START
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection to a database that is fit for what begins now.
 
     Raises:
         DatabaseUnreachable: the server does not answer.
-        MigrationError: the database is not at this level.
+        QueueWorkerError: a check that is fatal at the start has failed.
     """
     with connect(
         settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
     ) as connection:
-        check_migrations(connection)
+        require_fit(Surroundings(settings, None, connection), moment)
         yield connection
 
 

@@ -84,6 +84,8 @@ def _values(field: FieldInfo) -> str:
         return "`0` or `1`"
     if kind in {int, float}:
         return _bounds(field)
+    if field.alias and field.alias.endswith("_SCHEDULE"):
+        return "a cron expression or `manual`"
     return "names" if get_origin(kind) is tuple else "`module:name`"
 
 

@@ -8,9 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from queue_worker.definitions import JobDefinition
+from queue_worker.errors import SettingsError
+from queue_worker.housekeeping import validation
 from queue_worker.registry import JobRegistry, load_registry
+from queue_worker.schedules import Schedule, cron, manual
+from queue_worker.settings import Settings
 
-_JOBS: tuple[JobDefinition[Any], ...] = ()
+_JOBS: tuple[JobDefinition[Any], ...] = (validation.job,)
+_SCHEDULES = {validation.job.name: "validation_schedule"}  # the field of Settings that says when
 
 
 def with_housekeeping(registry: JobRegistry) -> JobRegistry:
@@ -21,6 +26,15 @@ def with_housekeeping(registry: JobRegistry) -> JobRegistry:
     """
     ours = [job for job in _JOBS if not _holds(registry, job)]
     return JobRegistry([*registry, *ours])
+
+
+def with_schedules(registry: JobRegistry, settings: Settings) -> JobRegistry:
+    """The same registry, with the schedules that the settings give to our jobs.
+
+    Raises:
+        SettingsError: a setting is no schedule.
+    """
+    return JobRegistry(_scheduled(job, settings) for job in registry)
 
 
 def load_jobs(reference: str) -> JobRegistry:
@@ -34,4 +48,22 @@ def load_jobs(reference: str) -> JobRegistry:
 
 
 def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:
-    return job.name in registry and registry.get(job.name) is job
+    return job.name in registry and registry.get(job.name).function is job.function
+
+
+def _scheduled(job: JobDefinition[Any], settings: Settings) -> JobDefinition[Any]:
+    field = _SCHEDULES.get(job.name)
+    return job if field is None else job.replace(schedule=_parse(field, getattr(settings, field)))
+
+
+def _parse(field: str, text: str) -> Schedule:
+    if text == "manual":
+        return manual()
+    schedule = cron(text)
+    if problem := schedule.problem():
+        raise SettingsError(
+            str(Settings.model_fields[field].alias),
+            f"is refused: it {problem}",
+            "Set it to five fields such as '*/5 * * * *', or to manual.",
+        )
+    return schedule
