@@ -67,7 +67,8 @@ BEGIN
         UNION ALL
         SELECT format('ALTER TYPE %s OWNER TO %I', t.oid::regtype, owner)
           FROM pg_type AS t
-         WHERE t.typtype = 'e'
+         WHERE (t.typtype = 'e'
+                OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
            AND (t.typnamespace IN (SELECT oid FROM ours)
                 OR (t.typnamespace = theirs AND t.typname LIKE 'procrastinate\_%'))
            AND t.typowner <> owner::regrole

@@ -110,7 +110,8 @@ def migrate(
     with _alone(connection):
         pending = plan_migrations(connection)
         if pending:
-            connection.execute(statement("create_migration_ledger"))
+            if not _read_ledger(connection):
+                connection.execute(statement("create_migration_ledger"))
             with fingerprinted(connection):
                 for migration in pending:
                     _apply(connection, migration)

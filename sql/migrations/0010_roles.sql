@@ -27,6 +27,9 @@ COMMENT ON COLUMN queue_worker.fingerprint.digest IS 'MD5 of its definition and 
 COMMENT ON COLUMN queue_worker.fingerprint.server IS
     'The version of the server that wrote the definition out; 0 where the text is kept as it was given.';
 
+-- It makes tables in a schema of its owner's, and the job that calls it runs as the worker.
+ALTER FUNCTION content_pipeline.make_event_partitions(date, integer) SECURITY DEFINER;
+
 -- A temporary table comes before all others on a path that does not name pg_temp: a function that
 -- runs with its owner's rights, or a trigger of one, would write where the caller wants. The path of
 -- a migration names it last.

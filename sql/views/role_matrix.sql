@@ -19,8 +19,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT INSERT', 'procrastinate_events'),
     ('worker', 'sequence', 'USAGE', 'procrastinate_workers_id_seq procrastinate_events_id_seq'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.worker queue_worker.job'),
-    ('worker', 'table', 'SELECT INSERT', 'queue_worker.run queue_worker.tick'),
-    ('worker', 'table', 'INSERT', 'queue_worker.audit_log'),
+    ('worker', 'table', 'SELECT INSERT', 'queue_worker.run queue_worker.tick queue_worker.audit_log'),
     ('worker', 'table', 'SELECT', 'queue_worker.migration queue_worker.fingerprint queue_worker.role'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.decide_ticks queue_worker.rescue_worker'),
@@ -36,6 +35,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT INSERT', 'content_pipeline.regeneration_output'),
     ('worker', 'table', 'SELECT UPDATE', 'content_pipeline.retry_intent'),
     ('worker', 'function', 'EXECUTE', 'content_pipeline.rate_z_score'),
+    ('worker', 'function', 'EXECUTE', 'content_pipeline.make_event_partitions'),
 
     -- The reader: all views (below), and the tables of which none holds the arguments of a job.
     ('reader', 'table', 'SELECT', 'queue_worker.run queue_worker.tick queue_worker.job'),
