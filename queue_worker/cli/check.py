@@ -10,7 +10,7 @@ import typer
 from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import out, print_json, say
 from queue_worker.governance.checks import CheckResult, check_environment
-from queue_worker.housekeeping import load_jobs
+from queue_worker.housekeeping import load_scheduled_jobs
 
 _OK = "[green]ok[/green]     "
 _WARNING = "[yellow]warning[/yellow]"
@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Check settings, registry and database; exits with 0 only if nothing has failed."""
     invocation: Invocation = context.obj
-    results = list(check_environment(load_jobs, invocation.settings))
+    results = list(check_environment(load_scheduled_jobs, invocation.settings))
     if as_json:
         print_json([asdict(result) for result in results])
     else:

@@ -8,7 +8,7 @@ import typer
 
 from queue_worker.cli.invocation import Invocation, ready_database
 from queue_worker.governance.checks import Moment, Surroundings, log_warnings
-from queue_worker.housekeeping import load_jobs
+from queue_worker.housekeeping import load_scheduled_jobs
 from queue_worker.observability.logs import configure_logs
 from queue_worker.worker.loop import new_runner
 from queue_worker.worker.process import Worker
@@ -31,7 +31,7 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = load_jobs(settings.app)
+    registry = load_scheduled_jobs(settings)
     with ready_database(settings, Moment.SERVE) as connection:
         configure_logs(settings)
         log_warnings(Surroundings(settings, registry, connection))

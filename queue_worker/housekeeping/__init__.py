@@ -47,6 +47,14 @@ def load_jobs(reference: str) -> JobRegistry:
     return with_housekeeping(load_registry(reference))
 
 
+def load_scheduled_jobs(settings: Settings) -> JobRegistry:
+    """What a worker with these settings knows.
+
+    Raises: as `load_jobs` and `with_schedules`.
+    """
+    return with_schedules(load_jobs(settings.app), settings)
+
+
 def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:
     return job.name in registry and registry.get(job.name).function is job.function
 

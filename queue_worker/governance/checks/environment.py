@@ -29,7 +29,7 @@ _NAME = "queue_worker check"
 
 
 def check_environment(
-    load_jobs: Callable[[str], JobRegistry],
+    load_jobs: Callable[[Settings], JobRegistry],
     read_settings: Callable[[], Settings] = load_settings,
     moment: Moment = Moment.DEPLOY,
 ) -> Iterator[CheckResult]:
@@ -107,9 +107,9 @@ def validate(settings: Settings, registry: JobRegistry) -> None:
 
 
 def _load(
-    settings: Settings, load_jobs: Callable[[str], JobRegistry], loaded: list[JobRegistry]
+    settings: Settings, load_jobs: Callable[[Settings], JobRegistry], loaded: list[JobRegistry]
 ) -> str:
-    registry = load_jobs(settings.app)
+    registry = load_jobs(settings)
     loaded.append(registry)
     return f"{settings.app} gives {len(registry)} jobs"
 

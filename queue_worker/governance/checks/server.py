@@ -59,7 +59,7 @@ def tls(at: Surroundings) -> str:
     """What leaves this host is encrypted, and the server has proved who it is."""
     info = at.connection.info
     target = describe_target(at.settings.direct_dsn)
-    if _is_local(info.host, info.hostaddr):
+    if is_local(info.host, info.hostaddr):
         return "the connection does not leave this host"
     mode = info.get_parameters().get("sslmode") or "prefer"
     if at.connection.pgconn.ssl_in_use and mode == "verify-full":
@@ -90,7 +90,8 @@ def connections(at: Surroundings) -> str:
     return f"the fleet may open {wanted} connections of {room}"
 
 
-def _is_local(host: str, address: str) -> bool:
+def is_local(host: str, address: str) -> bool:
+    """Whether a connection to this host at this address stays on this machine."""
     if not address:
         return not host or host.startswith(("/", "@"))
     return ip_address(address.partition("%")[0]).is_loopback
