@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import psycopg
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import CATALOG, Command
 from tests.support.hostile import hostile_text
 
 # What a command line can hold at all: no NUL.
@@ -25,6 +29,15 @@ LINES = [
     ("--app", "{}", "check"),
     ("{}",),
 ]
+
+
+@pytest.fixture(scope="module")
+def unharmed(standing: str) -> Iterator[None]:
+    """All that was there before is there after."""
+    with psycopg.connect(standing, autocommit=True) as connection:
+        before = connection.execute(CATALOG).fetchall()
+        yield
+        assert connection.execute(CATALOG).fetchall() == before
 
 
 @how(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

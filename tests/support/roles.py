@@ -50,15 +50,21 @@ def make_test_roles(connection: psycopg.Connection[Any]) -> None:
     for part in PARTS:
         with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             _execute(connection, "CREATE ROLE {} LOGIN IN ROLE {}", login(part), role(part))
+    schema = connection.execute("SELECT current_schema()").fetchone()
+    assert schema
     _execute(
         connection,
-        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO {}",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT ALL ON TABLES TO {}",
+        schema[0],
         login("worker"),
     )
 
 
 def drop_test_roles(connection: psycopg.Connection[Any]) -> None:
     """Where another process of the tests still needs them, they are left to it."""
+    others = "SELECT FROM pg_database WHERE datname LIKE 'queue_worker_template_%'"
+    if connection.execute(others).fetchone() is not None:
+        return
     for name in [*map(login, PARTS), *map(role, PARTS)]:
         with suppress(psycopg.errors.DependentObjectsStillExist):
             _execute(connection, "DROP ROLE IF EXISTS {}", name)
