@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -309,6 +310,7 @@ def test_without_roles_a_migration_grants_nothing(empty_database: str) -> None:
         assert read_roles(connection) == {}
 
 
+@pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
 def test_psql_runs_the_script_as_well(database: str, connection: Connection) -> None:
     before = read_matrix(connection)
     script = sql_root() / "roles.sql"
