@@ -202,14 +202,3 @@ def test_a_statement_notifies_once_for_each_queue(
         ("procrastinate_any_queue_v1", 50),
         ("procrastinate_queue_v1#a", 50),
     ]
-
-
-def test_a_workers_row_is_deleted_without_a_look_at_every_job(
-    connection: psycopg.Connection[Any],
-) -> None:
-    fill(connection, status="'succeeded'", count="5000")
-    connection.execute("ANALYZE procrastinate_jobs")
-    plan = connection.execute(
-        "EXPLAIN UPDATE procrastinate_jobs SET worker_id = NULL WHERE worker_id = 1"
-    ).fetchall()
-    assert "queue_worker_jobs_worker_idx" in str(plan)

@@ -53,6 +53,7 @@ class Figures:
     unexpected_exits: dict[str, int] = field(default_factory=dict)
     kill_to_lost: list[float] = field(default_factory=list)
     stop_to_lost: list[float] = field(default_factory=list)
+    stop_of_all_to_lost: list[float] = field(default_factory=list)
     black_hole_to_lost: list[float] = field(default_factory=list)
     kill_to_rerun: list[float] = field(default_factory=list)
     restart_to_start: list[float] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Figures:
             f"unexpected process exits        {_counts(self.unexpected_exits)}",
             f"kill to `lost` row              {_spread(self.kill_to_lost)}",
             f"stop to `lost` row              {_spread(self.stop_to_lost)}",
+            f"the same, for a time all stood  {_spread(self.stop_of_all_to_lost)}",
             f"black hole to `lost` row        {_spread(self.black_hole_to_lost)}",
             f"kill to the job's next start    {_spread(self.kill_to_rerun)}",
             f"server back to the next start   {_spread(self.restart_to_start)}",
@@ -165,15 +167,20 @@ def _examine_runs(
         for row in runs
         if row[5] in {"WorkerLost", "Quarantined"}
     ]
-    figures.kill_to_lost = _times_to_rescue("kill", soak.record.faults, rescued)
-    figures.stop_to_lost = _times_to_rescue("stop", soak.record.faults, rescued)
-    figures.black_hole_to_lost = _times_to_rescue("black hole", soak.record.faults, rescued)
+    faults = soak.record.faults
+    figures.kill_to_lost = [took for _, took in _times_to_rescue("kill", faults, rescued)]
+    figures.black_hole_to_lost = [
+        took for _, took in _times_to_rescue("black hole", faults, rescued)
+    ]
+    for fault, took in _times_to_rescue("stop", faults, rescued):
+        all_stood = _most_stopped(faults, fault.at, fault.at + took) >= soak.plan.workers
+        (figures.stop_of_all_to_lost if all_stood else figures.stop_to_lost).append(took)
 
 
 def _times_to_rescue(
     kind: str, faults: list[Fault], rescued: list[tuple[int, float]]
-) -> list[float]:
-    """From each fault of this kind to the rescue of the last run that it cut off."""
+) -> list[tuple[Fault, float]]:
+    """Each fault of this kind, and how long after it the last run that it cut off was rescued."""
     found = []
     for fault in (fault for fault in faults if fault.kind == kind):
         others = [f.at for f in faults if f.pid in {fault.pid, 0} and f.at > fault.at]
@@ -181,8 +188,18 @@ def _times_to_rescue(
         if fault.kind == "kill":
             end = float("inf")  # nothing more can happen to it
         times = [at - fault.at for pid, at in rescued if pid == fault.pid and fault.at < at < end]
-        found += [max(times)] if times else []
+        found += [(fault, max(times))] if times else []
     return found
+
+
+def _most_stopped(faults: list[Fault], start: float, end: float) -> int:
+    """How many workers could not look at one moment of this time, at the most."""
+    kept_away = [f for f in faults if f.kind in {"stop", "black hole"}]
+    moments = [start, *(f.at for f in kept_away if start < f.at < end)]
+    return max(
+        len({f.pid for f in kept_away if f.at <= moment <= f.until + SELF_FENCE})
+        for moment in moments
+    )
 
 
 def _examine_overlaps(spans: list[Span], faults: list[Fault], figures: Figures) -> None:
