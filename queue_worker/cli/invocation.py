@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ import typer
 
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
-from queue_worker.governance.checks import Moment, Surroundings, require_fit
+from queue_worker.governance.checks import CheckResult, Moment, Surroundings, require_fit
 from queue_worker.settings import Settings, load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -55,7 +55,9 @@ class Invocation:
 
 @contextmanager
 def ready_database(
-    settings: Settings, moment: Moment = Moment.START
+    settings: Settings,
+    moment: Moment = Moment.START,
+    on_warning: Callable[[CheckResult], None] = lambda _: None,
 ) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection to a database that is fit for what begins now.
 
@@ -66,7 +68,8 @@ def ready_database(
     with connect(
         settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
     ) as connection:
-        require_fit(Surroundings(settings, None, connection), moment)
+        for warning in require_fit(Surroundings(settings, None, connection), moment):
+            on_warning(warning)
         yield connection
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli.invocation import Invocation, ready_database
-from queue_worker.governance.checks import Moment, Surroundings, log_warnings
+from queue_worker.governance.checks import Moment, log_warning
 from queue_worker.housekeeping import load_scheduled_jobs
 from queue_worker.observability.logs import configure_logs
 from queue_worker.worker.loop import new_runner
@@ -32,8 +32,8 @@ def worker(
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
     registry = load_scheduled_jobs(settings)
-    with ready_database(settings, Moment.SERVE) as connection:
-        configure_logs(settings)
-        log_warnings(Surroundings(settings, registry, connection))
+    configure_logs(settings)
+    with ready_database(settings, Moment.SERVE, log_warning):
+        pass
     with new_runner(settings) as runner:
         raise typer.Exit(runner.run(Worker(registry, settings).run()))

@@ -24,6 +24,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.decide_ticks queue_worker.rescue_worker'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.assert_fence queue_worker.audit'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.check_worker'),  -- by triggers of what it writes
 
     -- The worker: the content pipeline, in which a job never publishes.
     ('worker', 'table', 'SELECT', 'content_pipeline.analytics_event'),

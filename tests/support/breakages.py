@@ -32,7 +32,7 @@ _PARTITION = """
         to_char(now() AT TIME ZONE 'UTC' + interval '1 day', '"analytics_event_"YYYY_MM')); END $$
 """
 _LOCK_INDEX = "DROP INDEX procrastinate_jobs_lock_idx_v1"
-_LOCK_INDEX_AGAIN = "CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs (lock) WHERE status = 'doing'"
+_LOCK_INDEX_AGAIN = "CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs (lock) WHERE status = 'doing' AND lock IS NOT NULL"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from queue_worker.governance.checks.check import Check, CheckResult, Moment, Sur
 from queue_worker.governance.checks.environment import (
     check_database,
     check_environment,
-    log_warnings,
+    log_warning,
     require_fit,
     validate,
 )
@@ -26,7 +26,7 @@ __all__ = [
     "check_database",
     "check_environment",
     "explain_refusal",
-    "log_warnings",
+    "log_warning",
     "require_fit",
     "validate",
 ]

@@ -63,8 +63,8 @@ def check_database(at: Surroundings, moment: Moment) -> Iterator[CheckResult]:
                 return
 
 
-def require_fit(at: Surroundings, moment: Moment) -> None:
-    """Refuse to start where a check that is fatal fails.
+def require_fit(at: Surroundings, moment: Moment) -> list[CheckResult]:
+    """Refuse to start where a check that is fatal fails; returns the warnings.
 
     A role that may only enqueue can't look; what is missing will refuse what it does.
 
@@ -72,24 +72,23 @@ def require_fit(at: Surroundings, moment: Moment) -> None:
         QueueWorkerError: what the first of these has raised.
     """
     if moment is Moment.START and _may_only_enqueue(at):
-        return
-    for check in CHECKS:
-        if moment in check.moments:
-            try:
-                check.look(at)
-            except QueueWorkerError as error:
-                if failed(check.name, error, check.severity).exit_code:
-                    raise
-            except psycopg.Error as error:
-                if check.severity == "fatal":
-                    raise explain_refusal(error) from None
+        return []
+    warnings = []
+    for check in (check for check in CHECKS if moment in check.moments):
+        try:
+            check.look(at)
+        except (QueueWorkerError, psycopg.Error) as error:
+            known = explain_refusal(error) if isinstance(error, psycopg.Error) else error
+            result = failed(check.name, known, check.severity)
+            if result.exit_code:
+                raise known from None
+            warnings.append(result)
+    return warnings
 
 
-def log_warnings(at: Surroundings) -> None:
+def log_warning(result: CheckResult) -> None:
     """Say what a worker that starts should know, although it may start."""
-    for result in check_database(at, Moment.SERVE):
-        if not result.ok:
-            log.warning("environment.warning", check=result.name, problem=result.message)
+    log.warning("environment.warning", check=result.name, problem=result.message)
 
 
 def validate(settings: Settings, registry: JobRegistry) -> None:

@@ -21,7 +21,7 @@ def lock_keys(at: Surroundings) -> str:
         raise CheckFailed(
             "The unique index of claimed lock keys is gone or invalid",
             "Create it again: CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 "
-            "ON procrastinate_jobs (lock) WHERE status = 'doing';",
+            "ON procrastinate_jobs (lock) WHERE status = 'doing' AND lock IS NOT NULL;",
         )
     return "no lock key is claimed twice"
 
