@@ -2,6 +2,8 @@
 
     QueueWorkerError
     ├── SettingsError              an environment variable is missing or malformed
+    ├── EnvironmentInvalid         checks of the environment have failed
+    ├── CheckFailed                one check of the environment has found something wrong
     ├── RegistryError              the registry cannot be loaded, or is empty
     ├── DefinitionError            a job was declared wrongly
     ├── UnknownJobError            no such job in the registry
@@ -60,6 +62,37 @@ class SettingsError(QueueWorkerError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{variable} {problem}. {remedy}")
+
+
+class CheckFailed(QueueWorkerError):  # noqa: N818  a past participle, as every outcome is
+    """One check of the environment has found something wrong.
+
+    Attributes:
+        is_fatal: whether a process must not start; None leaves that to the check.
+    """
+
+    exit_code = 78
+
+    def __init__(self, problem: str, remedy: str, *, is_fatal: bool | None = None) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.is_fatal = is_fatal
+        super().__init__(f"{problem}. {remedy}")
+
+
+class EnvironmentInvalid(QueueWorkerError):  # noqa: N818  a state, not a mishap
+    """Checks of the environment have failed, as the scheduled validation found.
+
+    Attributes:
+        failed: the names of these checks.
+    """
+
+    exit_code = 78
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        self.failed = tuple(failed)
+        found = " ".join(f"{name}: {message}" for name, message in failed.items())
+        super().__init__(f"{len(failed)} checks failed ({', '.join(failed)}). {found}")
 
 
 class RegistryError(QueueWorkerError):

@@ -162,6 +162,28 @@ class Settings(BaseSettings):
         alias="RETENTION_LEDGER_DAYS",
         description="Days that runs are kept in the ledger; otherwise for ever.",
     )
+    require_tls: bool = Field(
+        default=False,
+        alias="QUEUE_WORKER_REQUIRE_TLS",
+        description="Refuse to start unless a connection to another host is verified TLS.",
+    )
+    validation_schedule: str = Field(
+        default="*/5 * * * *",
+        alias="QUEUE_WORKER_VALIDATION_SCHEDULE",
+        description="When a worker checks its environment again: a cron expression, or manual.",
+    )
+    longest_transaction: Seconds = Field(
+        default=3600.0,
+        alias="QUEUE_WORKER_LONGEST_TRANSACTION",
+        description="Seconds for which a transaction may hold vacuum back without an alert.",
+    )
+    most_wal_held: int = Field(
+        default=1024,
+        ge=0,
+        le=1_000_000_000,
+        alias="QUEUE_WORKER_MOST_WAL_HELD",
+        description="MiB that an unused replication slot may keep without an alert.",
+    )
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         default="auto",
         alias="QUEUE_WORKER_EVENT_LOOP",

@@ -23,6 +23,12 @@ def statement(name: str) -> LiteralString:
 
 
 @cache
+def roles_script() -> LiteralString:
+    """The text of `sql/roles.sql`, which psql can run as well."""
+    return (sql_root() / "roles.sql").read_text(encoding="utf-8")
+
+
+@cache
 def positional_statement(name: str) -> tuple[LiteralString, tuple[str, ...]]:
     """The same text with $1, $2, … for its parameters, and their names in that order.
 

@@ -18,6 +18,7 @@ from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
 from queue_worker.settings import Settings, load_settings
 from tests.support.postgres import temporary_server
+from tests.support.roles import drop_test_roles, make_test_roles
 
 _TEMPLATE = "queue_worker_template"
 _FOLDER = pytest.StashKey[ExitStack]()
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "CONTENT_GENERATOR",
         }:
             del os.environ[name]
+    os.environ["QUEUE_WORKER_VALIDATION_SCHEDULE"] = "manual"  # no run that a test does not expect
 
 
 def pytest_configure_node(node: Any) -> None:
@@ -72,8 +74,11 @@ def template(server_dsn: str, worker_id: str) -> Iterator[str]:
     _create_database(server_dsn, name)
     with connect(make_conninfo(server_dsn, dbname=name), name="tests") as connection:
         migrate(connection)
+        make_test_roles(connection)
     yield name
     _drop_database(server_dsn, name)
+    with connect(server_dsn, name="tests") as connection:
+        drop_test_roles(connection)
 
 
 @pytest.fixture

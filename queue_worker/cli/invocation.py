@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ import typer
 
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
-from queue_worker.governance.migrations import check_migrations
+from queue_worker.governance.checks import CheckResult, Moment, Surroundings, require_fit
 from queue_worker.governance.reports import limit_reading
 from queue_worker.settings import Settings, load_settings
 
@@ -66,17 +66,22 @@ class Invocation:
 
 
 @contextmanager
-def ready_database(settings: Settings) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection to a database that is at the level of this version.
+def ready_database(
+    settings: Settings,
+    moment: Moment = Moment.START,
+    on_warning: Callable[[CheckResult], None] = lambda _: None,
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection to a database that is fit for what begins now.
 
     Raises:
         DatabaseUnreachable: the server does not answer.
-        MigrationError: the database is not at this level.
+        QueueWorkerError: a check that is fatal at the start has failed.
     """
     with connect(
         settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
     ) as connection:
-        check_migrations(connection)
+        for warning in require_fit(Surroundings(settings, None, connection), moment):
+            on_warning(warning)
         yield connection
 
 

@@ -12,6 +12,7 @@ from queue_worker.database import connect
 from queue_worker.governance.migrations import Migration, check_migrations, plan_migrations
 from queue_worker.governance.migrations import migrate as apply_migrations
 from queue_worker.governance.retention.policies import declared_policies, publish_policies
+from queue_worker.governance.roles import make_roles
 
 
 def migrate(
@@ -22,9 +23,15 @@ def migrate(
     plan: Annotated[
         bool, typer.Option("--plan", help="Change nothing; list what is pending.")
     ] = False,
+    roles: Annotated[
+        bool,
+        typer.Option("--roles", help="Make owner, worker, enqueuer and reader as well, and grant."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to the level of this version; safe to run again and at once."""
+    if roles and (check or plan):
+        raise typer.BadParameter("it excludes --check and --plan.", param_hint="--roles")
     invocation: Invocation = context.obj
     settings = invocation.settings()
     with connect(
@@ -38,12 +45,15 @@ def migrate(
         else:
             files = apply_migrations(connection, _announce if not as_json else lambda _: None)
             publish_policies(connection, declared_policies(settings))
+        names = make_roles(connection) if roles else {}
     if as_json:
         print_json([{"name": m.name, "how": m.how, "checksum": m.checksum} for m in files])
-    elif plan:
-        for migration in files:
-            _announce(migration)
-    if not as_json and not files:
+        return
+    for migration in files if plan else ():
+        _announce(migration)
+    for part, name in names.items():
+        say(f"granted   {part} is role {name}")
+    if not files:
         say("The database is at the level of this version.")
 
 

@@ -17,6 +17,7 @@ from queue_worker.cli.invocation import (
     ready_database,
 )
 from queue_worker.cli.output import messages, out, print_json, say, say_aside, styled_outcome
+from queue_worker.governance.checks import Moment
 from queue_worker.governance.reports import Row, follow_job
 from queue_worker.housekeeping import load_jobs
 from queue_worker.observability.logs import configure_logs
@@ -52,7 +53,7 @@ def run(
     registry = load_jobs(settings.app, settings)
     definition = registry.get(job)
     given = parse_arguments(job, arguments)
-    with ready_database(settings) as connection:
+    with ready_database(settings, Moment.SERVE if inline else Moment.START) as connection:
         if inline:
             configure_logs(settings)
             with new_runner(settings) as runner:

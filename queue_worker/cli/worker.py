@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli.invocation import Invocation, ready_database
-from queue_worker.housekeeping import load_jobs
+from queue_worker.governance.checks import Moment, log_warning
+from queue_worker.housekeeping import load_scheduled_jobs
 from queue_worker.observability.logs import configure_logs
 from queue_worker.observability.output import logged_output
 from queue_worker.worker.loop import new_runner
@@ -31,8 +32,9 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = load_jobs(settings.app, settings)
-    with ready_database(settings):
-        configure_logs(settings)
+    registry = load_scheduled_jobs(settings)
+    configure_logs(settings)
+    with ready_database(settings, Moment.SERVE, log_warning):
+        pass
     with logged_output(), new_runner(settings) as runner:
         raise typer.Exit(runner.run(Worker(registry, settings).run()))

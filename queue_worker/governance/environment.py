@@ -18,7 +18,10 @@ from queue_worker.settings import Settings
 
 EXAMPLE_DSN = "postgresql://user:password@localhost:5432/app"
 _WIDTH = 98
-_TEXTS = {"HOST": "an address", "SCHEDULE": "a cron expression"}  # by the end of the name
+_TEXTS = {
+    "HOST": "an address",
+    "SCHEDULE": "a cron expression or `manual`",
+}  # by the end of the name
 _SECRETS = {"QUEUE_WORKER_ALERT_SINKS": "URLs", "QUEUE_WORKER_ALERT_SECRET": "a secret"}
 
 _INTRODUCTION = """\

@@ -19,6 +19,8 @@ import psycopg
 
 from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
 from queue_worker.governance.adoption import applied_before
+from queue_worker.governance.fingerprints import edited_objects, fingerprinted
+from queue_worker.governance.roles import grant_again
 from queue_worker.queue.schema import procrastinate_migrations, procrastinate_schema
 from queue_worker.statements import sql_root, statement
 
@@ -48,21 +50,34 @@ class Migration:
         """Whether it may be applied again when its text has changed."""
         return self.name.startswith(_REPLACEABLE)
 
+    @property
+    def is_of_procrastinate(self) -> bool:
+        """Whether procrastinate ships it."""
+        return self.name.startswith("procrastinate/")
+
 
 def plan_migrations(connection: Connection) -> list[Migration]:
-    """What `migrate` would do, in order; changes nothing.
+    """What `migrate` would do, in order: what is pending, and what was edited by hand.
+
+    Changes nothing.
 
     Raises:
         MigrationChanged: an applied file has other content now.
         DatabaseNewer: the database has files that this version does not know.
     """
+    edited = {_name_of_file(name) for name in edited_objects(connection)}
+    return _plan(connection, edited)
+
+
+def _plan(connection: Connection, edited: set[str]) -> list[Migration]:
     ledger = _read_ledger(connection)
     known = [*_procrastinate_files(connection, ledger), *_own_files()]
     unknown = sorted(set(ledger) - {m.name for m in known} - _retired(ledger))
     if unknown:
         raise DatabaseNewer(unknown)
     present = _read_replaceable_objects(connection)
-    return [m for m in known if _is_pending(m, ledger) or _is_gone(m, present)]
+    intact = present - edited
+    return [m for m in known if _is_pending(m, ledger) or _is_gone(m, intact)]
 
 
 def check_migrations(connection: Connection) -> None:
@@ -73,7 +88,7 @@ def check_migrations(connection: Connection) -> None:
         MigrationChanged: an applied file has other content now.
         DatabaseNewer: the database has files that this version does not know.
     """
-    pending = plan_migrations(connection)
+    pending = _plan(connection, edited=set())
     if pending:
         raise MigrationsPending([m.name for m in pending])
 
@@ -104,10 +119,13 @@ def migrate(
     with _alone(connection):
         pending = plan_migrations(connection)
         if pending:
-            connection.execute(statement("create_migration_ledger"))
-        for migration in pending:
-            _apply(connection, migration)
-            on_applied(migration)
+            if not _read_ledger(connection):
+                connection.execute(statement("create_migration_ledger"))
+            with fingerprinted(connection):
+                for migration in pending:
+                    _apply(connection, migration)
+                    on_applied(migration)
+            grant_again(connection)
         return pending
 
 
@@ -133,8 +151,14 @@ def _read_replaceable_objects(connection: Connection) -> set[str]:
     return {name for (name,) in connection.execute(statement("read_replaceable_objects"))}
 
 
+def _name_of_file(name: str) -> str:
+    """The file that makes a function or a view, by the name of its fingerprint."""
+    name, is_function, _ = name.partition("(")
+    return f"{'functions' if is_function else 'views'}/{name.rpartition('.')[2]}.sql"
+
+
 def _is_gone(migration: Migration, present: set[str]) -> bool:
-    """Whether somebody has dropped what this file makes: it can be made again."""
+    """Whether somebody has dropped or edited what this file makes: it can be made again."""
     return migration.is_replaceable and migration.name not in present
 
 
@@ -151,6 +175,8 @@ def _apply(connection: Connection, migration: Migration) -> None:
     try:
         with connection.transaction():
             if migration.how == "applied":
+                if not migration.is_of_procrastinate:
+                    connection.execute(statement("fix_search_path"))
                 connection.execute(migration.text)
             connection.execute(
                 statement("record_migration"),

@@ -11,20 +11,28 @@ from typing import Any
 
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import SettingsError
-from queue_worker.housekeeping import deliver_alerts, partitions
+from queue_worker.housekeeping import deliver_alerts, partitions, validation
 from queue_worker.jobs import retention
 from queue_worker.registry import JobRegistry, load_registry
-from queue_worker.schedules import cron
+from queue_worker.schedules import Schedule, cron, manual
 from queue_worker.settings import Settings
 
 QUEUE = "queue_worker"  # every worker serves it, whatever queues it was given
-_JOBS: tuple[JobDefinition[Any], ...] = (deliver_alerts.job, partitions.job, retention.job)
+_JOBS: tuple[JobDefinition[Any], ...] = (
+    deliver_alerts.job,
+    partitions.job,
+    retention.job,
+    validation.job,
+)
 
 # They take no slot of a worker's concurrency: a receiver that hangs must not hold up a job. Each
 # has a lock key, so that a worker runs at most so many beyond its concurrency.
 WITHOUT_SLOT = frozenset({deliver_alerts.job.name})
-# Jobs whose schedule is a setting: manual without it.
-_SCHEDULED = {"retention": "retention_schedule"}
+# Jobs whose schedule is a setting: the field of Settings that says when; manual without it.
+_SCHEDULES = {
+    retention.job.name: "retention_schedule",
+    validation.job.name: "validation_schedule",
+}
 
 
 def with_housekeeping(registry: JobRegistry, settings: Settings | None = None) -> JobRegistry:
@@ -58,18 +66,33 @@ def load_jobs(reference: str, settings: Settings | None = None) -> JobRegistry:
     return with_housekeeping(load_registry(reference), settings)
 
 
+def load_scheduled_jobs(settings: Settings) -> JobRegistry:
+    """What a worker with these settings knows.
+
+    Raises: as `load_jobs`.
+    """
+    return load_jobs(settings.app, settings)
+
+
 def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:
     return job.name in registry and registry.get(job.name).function is job.function
 
 
 def _scheduled(job: JobDefinition[Any], settings: Settings | None) -> JobDefinition[Any]:
-    field = _SCHEDULED.get(job.name)
-    expression = getattr(settings, field) if settings and field else None
-    if expression is None or field is None:
+    field = _SCHEDULES.get(job.name)
+    if field is None or settings is None:
         return job
-    schedule = cron(expression)
-    problem = schedule.problem()
-    if problem:
-        variable = str(Settings.model_fields[field].alias)
-        raise SettingsError(variable, problem, "Give five fields of cron, such as 30 3 * * *.")
-    return job.replace(schedule=schedule)
+    return job.replace(schedule=_parse(field, getattr(settings, field)))
+
+
+def _parse(field: str, text: str | None) -> Schedule:
+    if text in {None, "manual"}:
+        return manual()
+    schedule = cron(str(text))
+    if problem := schedule.problem():
+        raise SettingsError(
+            str(Settings.model_fields[field].alias),
+            f"is refused: it {problem}",
+            "Set it to five fields such as '*/5 * * * *', or to manual.",
+        )
+    return schedule

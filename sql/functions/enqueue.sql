@@ -8,6 +8,8 @@ CREATE OR REPLACE FUNCTION queue_worker.enqueue(
     reason        text DEFAULT 'enqueued from SQL'
 ) RETURNS bigint
     LANGUAGE plpgsql
+    SECURITY DEFINER  -- as enqueue_jobs
+    SET search_path FROM CURRENT
 AS $$
 DECLARE
     known  queue_worker.job;

@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION queue_worker.enqueue_jobs(batch jsonb)
     RETURNS TABLE (item integer, queue_job_id bigint, enqueued boolean)
     LANGUAGE plpgsql
+    SECURITY DEFINER  -- a role that may do nothing but enqueue has no right on any table
     SET search_path FROM CURRENT  -- of the migration: the caller's may not lead to procrastinate
 AS $$
 BEGIN

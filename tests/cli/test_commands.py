@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from queue_worker.governance.checks import CHECKS
 from tests.cli.conftest import Command, contents
 from tests.support import processes
 from tests.support.eventually import eventually
@@ -74,13 +75,14 @@ def test_migrate_names_each_file_that_it_applies(ready: Command, empty_database:
 def test_check_tells_of_each_part(ready: Command) -> None:
     answer = ready("check")
     assert answer.code == 0
-    assert [line.split()[:2] for line in answer.out.splitlines()] == [
-        ["ok", "settings"], ["ok", "registry"], ["ok", "database"], ["ok", "migrations"],
-    ]  # fmt: skip
+    names = ["settings", "registry", "database", *(check.name for check in CHECKS)]
+    labels = dict.fromkeys(names, "ok") | {"surplus_privileges": "warning"}
+    assert [tuple(line.split()[:2][::-1]) for line in answer.out.splitlines()] == [*labels.items()]
     found = from_json(ready("check", "--json").out)
-    assert {part["name"]: part["ok"] for part in found} == dict.fromkeys(
-        ["settings", "registry", "database", "migrations"], True
-    )
+    assert [part["name"] for part in found if part["ok"]] == [
+        name for name in names if labels[name] == "ok"
+    ]
+    assert ready("check", "--strict").code == 78
 
 
 def test_check_exits_with_what_the_worst_part_would(ready: Command, empty_database: str) -> None:
@@ -88,7 +90,7 @@ def test_check_exits_with_what_the_worst_part_would(ready: Command, empty_databa
     assert pending.code == 78
     assert "Run `queue-worker migrate`" in pending.out
     found = from_json(ready("--app", "x:y", "check", "--json").out)
-    assert [part["name"] for part in found if not part["ok"]] == ["registry"]
+    assert [part["name"] for part in found if part["exit_code"]] == ["registry"]
     assert ready("check", DATABASE_URL="postgresql://127.0.0.1:1/x").code == 69
 
 

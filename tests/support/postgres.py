@@ -21,6 +21,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 ALWAYS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "300",
+    "max_prepared_transactions": "5",
     "shared_buffers": "128MB",
     "log_min_messages": "fatal",
     "timezone": "UTC",

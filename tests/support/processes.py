@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.roles import as_login
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOBS = "tests.support.jobs:without_ticker"
 
@@ -30,6 +32,7 @@ def environment(dsn: str, **extra: str) -> dict[str, str]:
         "QUEUE_WORKER_APP": JOBS,
         "PYTHONWARNINGS": "error",
         "QUEUE_WORKER_ALERT_SINKS": "none:",  # or else its delivery is one more run
+        "QUEUE_WORKER_VALIDATION_SCHEDULE": "manual",
         "QUEUE_WORKER_EVENT_LOOP": os.environ.get("TEST_EVENT_LOOP", "auto"),
         **extra,
     }
@@ -49,13 +52,19 @@ def call(
     )  # fmt: skip
 
 
+def as_worker(env: dict[str, str]) -> dict[str, str]:
+    """The same environment with the login of a worker."""
+    dsns = {name: env[name] for name in ("DATABASE_URL", "QUEUE_WORKER_DIRECT_URL") if name in env}
+    return env | {name: as_login(dsn, "worker") for name, dsn in dsns.items()}
+
+
 class WorkerProcess:
     """A worker in a process of its own; its log lines are read as they come."""
 
     def __init__(self, env: dict[str, str], *arguments: str) -> None:
         self.lines: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
-            command("worker", *arguments), env={**env, "QUEUE_WORKER_LOG_FORMAT": "json"},
+            command("worker", *arguments), env={**as_worker(env), "QUEUE_WORKER_LOG_FORMAT": "json"},
             cwd=REPOSITORY, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._news = threading.Condition()

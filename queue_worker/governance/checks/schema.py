@@ -1,0 +1,66 @@
+"""Is in the database what the migrations have put there, and all that must be there in time?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from queue_worker.errors import CheckFailed
+from queue_worker.governance.checks.check import Surroundings
+from queue_worker.governance.fingerprints import edited_objects
+from queue_worker.governance.migrations import check_migrations
+
+# Tables whose rows are kept for ever: each has triggers that refuse DELETE and TRUNCATE.
+FOREVER = ("queue_worker.audit_log", "queue_worker.run")
+
+
+def migrations(at: Surroundings) -> str:
+    """No file is pending, none is foreign, none was changed after it was applied."""
+    check_migrations(at.connection)
+    return "the database is at the level of this version"
+
+
+def functions(at: Surroundings) -> str:
+    """No function or view of ours was edited by hand."""
+    if edited := edited_objects(at.connection):
+        raise CheckFailed(
+            f"{_listed(edited)} differ from what the migrations made",
+            "Somebody has edited them by hand: `queue-worker migrate` restores those that stand in "
+            "files of their own; restore the others from their migration.",
+        )
+    return "functions and views are as the migrations made them"
+
+
+def guards(at: Surroundings) -> str:
+    """What refuses the loss of rows is there and enabled, and no other trigger is switched off."""
+    missing = at.read("check_forever_guards", tables=list(FOREVER))
+    if missing:
+        found = (f"{table} ({command})" for table, command in missing)
+        raise CheckFailed(
+            f"Nothing refuses to remove rows of {_listed(found)}",
+            "Enable the trigger again: ALTER TABLE ... ENABLE TRIGGER ...; if it is gone, restore "
+            "it from the migration, and look into queue_worker.audit_log for who did it.",
+        )
+    disabled = at.read("check_disabled_triggers")
+    if disabled:
+        raise CheckFailed(
+            f"Triggers are disabled: {_listed(name for (name,) in disabled)}",
+            "Enable them again: ALTER TABLE ... ENABLE TRIGGER ...",
+        )
+    return f"{len(FOREVER)} tables are kept for ever, and every trigger is enabled"
+
+
+def partitions(at: Surroundings) -> str:
+    """Every table that is partitioned by time has a partition for tomorrow."""
+    rows = at.read("check_partitions")
+    lacking = [table for table, is_ready in rows if not is_ready]
+    if lacking:
+        raise CheckFailed(
+            f"No partition for tomorrow: {_listed(lacking)}",
+            "Make it, for example SELECT content_pipeline.make_event_partitions(current_date, 6); "
+            "and see why the job that makes them ahead did not.",
+        )
+    return f"{len(rows)} partitioned tables have a partition for tomorrow"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
