@@ -14,9 +14,9 @@ WITH decided (role, kind, privileges, objects) AS (
     ('enqueuer', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),
 
     -- The worker: the queue, the fleet and the ledger, which it can only add to.
-    ('worker', 'table', 'SELECT UPDATE', 'procrastinate_jobs'),
+    ('worker', 'table', 'SELECT UPDATE DELETE', 'procrastinate_jobs'),
     ('worker', 'table', 'SELECT INSERT UPDATE DELETE', 'procrastinate_workers'),
-    ('worker', 'table', 'SELECT INSERT', 'procrastinate_events'),
+    ('worker', 'table', 'SELECT INSERT DELETE', 'procrastinate_events'),
     ('worker', 'sequence', 'USAGE', 'procrastinate_workers_id_seq procrastinate_events_id_seq'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.worker queue_worker.job'),
     ('worker', 'table', 'SELECT INSERT', 'queue_worker.run queue_worker.tick queue_worker.audit_log'),
@@ -25,9 +25,31 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.decide_ticks queue_worker.rescue_worker'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.assert_fence queue_worker.audit'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.check_worker'),  -- by triggers of what it writes
+    ('worker', 'function', 'EXECUTE', 'queue_worker.close_lost_run queue_worker.rescue_ownerless'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.wake_workers queue_worker.find_pause'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.require_actor queue_worker.find_queue_heads'),
+    ('worker', 'table', 'SELECT', 'queue_worker.pause'),
+
+    -- The worker: alerts, which it finds, folds into messages and delivers.
+    ('worker', 'table', 'SELECT INSERT DELETE', 'queue_worker.alert_event'),
+    ('worker', 'table', 'SELECT INSERT', 'queue_worker.alert_message'),
+    ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.alert queue_worker.alert_delivery'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.tend_alerts queue_worker.look_for_alerts'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.find_alert_conditions queue_worker.alert_command'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.fold_alert_events queue_worker.fold_alert_storm'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.write_alert_messages queue_worker.end_alerts'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.raise_alert queue_worker.resolve_alert'),
+
+    -- The worker: retention. Triggers and functions refuse what no policy says.
+    ('worker', 'table', 'DELETE', 'queue_worker.run'),
+    ('worker', 'table', 'SELECT INSERT UPDATE DELETE', 'queue_worker.retention_policy'),
+    ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.retention_plan queue_worker.retention_step'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.publish_policies queue_worker.kept_for_ever'),
+    ('worker', 'table', 'SELECT', 'content_pipeline.event_partitions'),
+    ('worker', 'function', 'EXECUTE', 'content_pipeline.drop_event_partition'),
 
     -- The worker: the content pipeline, in which a job never publishes.
-    ('worker', 'table', 'SELECT', 'content_pipeline.analytics_event'),
+    ('worker', 'table', 'SELECT DELETE', 'content_pipeline.analytics_event'),
     ('worker', 'table', 'SELECT UPDATE', 'content_pipeline.aggregation_watermark'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'content_pipeline.analytics_daily_aggregate'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'content_pipeline.analytics_signal'),
@@ -42,7 +64,15 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'table', 'SELECT', 'queue_worker.run queue_worker.tick queue_worker.job'),
     ('reader', 'table', 'SELECT', 'queue_worker.worker queue_worker.audit_log'),
     ('reader', 'table', 'SELECT', 'queue_worker.migration queue_worker.fingerprint queue_worker.role'),
-    ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events')
+    ('reader', 'table', 'SELECT', 'queue_worker.pause queue_worker.alert queue_worker.alert_event'),
+    ('reader', 'table', 'SELECT', 'queue_worker.alert_message queue_worker.alert_delivery'),
+    ('reader', 'table', 'SELECT', 'queue_worker.retention_policy queue_worker.retention_plan'),
+    ('reader', 'table', 'SELECT', 'queue_worker.retention_step'),
+    ('reader', 'table', 'SELECT', 'queue_worker.audit_chain queue_worker.audit_head'),
+    ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.find_pause queue_worker.alert_command'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.verify_audit queue_worker.audit_anchor'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.hash_audit')
 ), queue AS (
     SELECT c.oid, c.relnamespace::regnamespace::text AS schema
     FROM pg_class AS c

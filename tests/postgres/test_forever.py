@@ -15,9 +15,11 @@ from queue_worker.governance.migrations import migrate
 from tests.support.postgres import execute
 from tests.support.retention import KEPT_TABLES as TABLES
 from tests.support.retention import Connection, add_history, rows_kept
+from tests.support.roles import PARTS
+from tests.support.roles import role as role_of
 
 OWNER = "postgres"
-ROLES = (OWNER,)  # every role that sql/roles.sql makes belongs here
+ROLES = (OWNER, *map(role_of, PARTS))
 ATTEMPTS = (
     "DELETE FROM {}",
     "DELETE FROM {} WHERE false",

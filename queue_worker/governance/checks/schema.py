@@ -10,7 +10,13 @@ from queue_worker.governance.fingerprints import edited_objects
 from queue_worker.governance.migrations import check_migrations
 
 # Tables whose rows are kept for ever: each has triggers that refuse DELETE and TRUNCATE.
-FOREVER = ("queue_worker.audit_log", "queue_worker.run")
+FOREVER = (
+    "queue_worker.audit_log",
+    "queue_worker.run",
+    "content_pipeline.content_suggestion",
+    "content_pipeline.regeneration_output",
+    "content_pipeline.published_output",
+)
 
 
 def migrations(at: Surroundings) -> str:
