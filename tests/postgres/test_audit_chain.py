@@ -288,7 +288,8 @@ def test_the_rows_of_an_older_database_are_chained(empty_database: str) -> None:
         write(connection, 3)
         for statement in (
             "DROP TRIGGER audit_log_chain ON queue_worker.audit_log",
-            "DROP TABLE queue_worker.audit_chain, queue_worker.audit_head, queue_worker.pause CASCADE",
+            "DROP TABLE queue_worker.audit_chain, queue_worker.audit_head",
+            "DROP TABLE queue_worker.pause CASCADE",
             "DROP FUNCTION queue_worker.chain_audit, queue_worker.hash_audit",
             "DROP INDEX queue_worker_jobs_abort_idx, queue_worker_jobs_ownerless_idx",
             "DELETE FROM queue_worker.migration WHERE name = 'migrations/0006_operators.sql'",

@@ -215,20 +215,19 @@ def test_a_retried_job_runs_at_once_as_its_next_attempt(
 
 @pytest.mark.fault("P5")
 def test_the_job_of_a_worker_that_procrastinate_has_pruned_is_lost_and_its_lock_free(
-    worker: WorkerProcess, env: dict[str, str], connection: Connection, client: SyncQueueClient,
-    notes: Path,
-) -> None:  # fmt: skip
+    env: dict[str, str], connection: Connection, client: SyncQueueClient, notes: Path
+) -> None:
     with worker_process(env) as pruned:
-        gone = pruned.wait_for("worker.started")["worker_id"]
-        client.enqueue("restartable", {"seconds": 9})
-        connection.execute("UPDATE procrastinate_jobs SET lock = 'a key'")
+        client.enqueue("restartable", {"seconds": 2}, lock_key="a key")
         eventually(lambda: started(notes, "restartable"))
-        connection.execute(
-            "UPDATE procrastinate_jobs SET worker_id = %s WHERE status = 'doing'", [gone]
-        )
-        connection.execute("DELETE FROM procrastinate_workers WHERE id = %s", [gone])
+        connection.execute("DELETE FROM procrastinate_workers")
         eventually(lambda: pruned.process.poll() is not None)
         assert pruned.stop() == 70
-    lost = worker.wait_for("job.lost", within=15)
-    assert lost["then"] == "restarted"
-    eventually(lambda: runs(connection)[0][1] == "lost")
+    left = connection.execute("SELECT status, worker_id, lock FROM procrastinate_jobs")
+    assert left.fetchall() == [("doing", None, "a key")]
+    with worker_process(env) as sibling:
+        lost = sibling.wait_for("job.lost", within=20)
+        assert lost["then"] == "restarted"
+        sibling.wait_for("job.succeeded", job="restartable", attempt=2)
+        assert sibling.stop() == 0
+    assert [outcome for _, outcome, *_ in runs(connection)] == ["lost", "succeeded"]
