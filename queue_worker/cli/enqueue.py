@@ -49,7 +49,7 @@ def enqueue(
     """Put a job into the queue and return at once."""
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = load_jobs(settings.app)
+    registry = load_jobs(settings.app, settings.plugins)
     with ready_database(settings) as connection:
         answer = SyncQueueClient(registry, settings).enqueue(
             job,

@@ -16,7 +16,7 @@ import typer
 from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
 from queue_worker.governance.migrations import check_migrations
-from queue_worker.settings import Settings, load_settings
+from queue_worker.settings import Settings, load_settings, split_at_commas
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The name of the job.")]
@@ -51,6 +51,11 @@ class Invocation:
         """Where the registry is; no other setting is needed to know that."""
         default: str = Settings.model_fields["app"].default
         return self.app or os.environ.get("QUEUE_WORKER_APP") or default
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plugins that are asked for; no other setting is needed to know that."""
+        return split_at_commas(os.environ.get("QUEUE_WORKER_PLUGINS", ""))
 
 
 @contextmanager

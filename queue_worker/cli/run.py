@@ -49,7 +49,7 @@ def run(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = load_jobs(settings.app)
+    registry = load_jobs(settings.app, settings.plugins)
     definition = registry.get(job)
     given = parse_arguments(job, arguments)
     with ready_database(settings) as connection:

@@ -30,7 +30,7 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = load_jobs(settings.app)
+    registry = load_jobs(settings.app, settings.plugins)
     with ready_database(settings):
         configure_logs(settings)
     with new_runner(settings) as runner:

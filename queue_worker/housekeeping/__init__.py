@@ -5,9 +5,12 @@ Their names begin with `queue_worker.`. Each is an ordinary job in a module of i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from queue_worker.definitions import JobDefinition
+from queue_worker.errors import PluginError
+from queue_worker.plugins import JOBS, load_plugin
 from queue_worker.registry import JobRegistry, load_registry
 
 _JOBS: tuple[JobDefinition[Any], ...] = ()
@@ -19,19 +22,48 @@ def with_housekeeping(registry: JobRegistry) -> JobRegistry:
     Raises:
         DefinitionError: a job of theirs has the name of one of ours.
     """
-    ours = [job for job in _JOBS if not _holds(registry, job)]
-    return JobRegistry([*registry, *ours])
+    return JobRegistry([*registry, *_missing(registry, _JOBS)])
 
 
-def load_jobs(reference: str) -> JobRegistry:
-    """Import the registry that `package.module:name` refers to, and add the jobs of the queue.
+def load_jobs(reference: str, plugins: Sequence[str]) -> JobRegistry:
+    """The jobs that a process knows, wherever they come from.
+
+    Raises: as `load_sources`.
+    """
+    return JobRegistry(job for jobs in load_sources(reference, plugins).values() for job in jobs)
+
+
+def load_sources(reference: str, plugins: Sequence[str]) -> dict[str, list[JobDefinition[Any]]]:
+    """The jobs that a process knows, by where they come from, each once.
+
+    Args:
+        reference: the registry to import, as `package.module:name`.
+        plugins: the entry points of other packages whose jobs are wanted.
 
     Raises:
-        RegistryError: it does not import, is no registry, or is empty.
-        DefinitionError: a job of theirs has the name of one of ours.
+        RegistryError: the registry does not import, is none, or is empty.
+        PluginError: a plugin is not there, is broken, or has a job of a name that is taken.
+        DefinitionError: a job has the name of one of the queue's own.
     """
-    return with_housekeeping(load_registry(reference))
+    known = load_registry(reference)
+    sources = {reference: list(known)}
+    for name in plugins:
+        origin, jobs = load_plugin(name)
+        added = _missing(known, jobs)
+        for job in added:
+            if job.name in known:
+                raise PluginError(
+                    JOBS,
+                    name,
+                    f"of {origin} has a job {job.name!r}, a name that is already taken",
+                    "Leave the plugin out, or rename the other job.",
+                )
+        known = JobRegistry([*known, *added])
+        sources[f"plugin {name} ({origin})"] = added
+    ours = _missing(known, _JOBS)
+    JobRegistry([*known, *ours])  # refuses a name that is taken
+    return {**sources, "queue_worker": ours}
 
 
-def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:
-    return job.name in registry and registry.get(job.name) is job
+def _missing(registry: JobRegistry, jobs: Iterable[JobDefinition[Any]]) -> list[JobDefinition[Any]]:
+    return [job for job in jobs if not (job.name in registry and registry.get(job.name) is job)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -62,8 +63,6 @@ def plain(ctx: JobContext) -> None:
 
 @registry.job("slow", timeout=timedelta(seconds=0.2))
 async def slow(ctx: JobContext) -> None:
-    import asyncio  # noqa: PLC0415
-
     await asyncio.sleep(60)
 
 
@@ -121,7 +120,7 @@ def test_what_is_not_enqueued_fails_the_test_and_shows_what_waits(
 
 
 def test_an_empty_queue_fails_the_test(queue: QueueHarness) -> None:
-    with pytest.raises(AssertionError, match="0 do. In the queue: nothing"):
+    with pytest.raises(AssertionError, match=r"0 do\. In the queue: nothing"):
         queue.assert_enqueued(flaky)
 
 
@@ -164,9 +163,7 @@ def test_what_a_run_enqueues_is_run_too_but_not_for_ever(queue: QueueHarness) ->
         queue.run_enqueued(most_runs=4)
 
 
-def test_many_run_at_once_where_asked_for(queue: QueueHarness, settings: Settings) -> None:
-    import asyncio  # noqa: PLC0415
-
+def test_many_run_at_once_where_asked_for(settings: Settings) -> None:
     meeting = JobRegistry()
     barrier = asyncio.Barrier(3)
 
@@ -174,10 +171,11 @@ def test_many_run_at_once_where_asked_for(queue: QueueHarness, settings: Setting
     async def meet(ctx: JobContext) -> None:
         await barrier.wait()
 
-    with QueueHarness(meeting, settings) as queue:
+    with QueueHarness(meeting, settings) as together:
         for _ in range(3):
-            queue.enqueue(meet)
-        assert [run.outcome for run in queue.run_enqueued(concurrency=3)] == ["succeeded"] * 3
+            together.enqueue(meet)
+        runs = together.run_enqueued(concurrency=3)
+    assert [run.outcome for run in runs] == ["succeeded"] * 3
 
 
 def test_the_clock_makes_a_retry_due_and_not_before_its_time(queue: QueueHarness) -> None:
