@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_EVENT_LOOP",
         description="The event loop of a worker; auto takes uvloop where it is installed.",
     )
+    tracing: bool = Field(
+        default=False,
+        alias="QUEUE_WORKER_TRACING",
+        description="Trace jobs with OpenTelemetry; needs the extra otel.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",

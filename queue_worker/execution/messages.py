@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ class CallRequest:
         arguments: the JSON text of its arguments.
         remaining: seconds until the deadline.
         max_memory_mb: the most address space the call may use, in MiB; None for no limit.
+        trace: the span of the run, as headers; None where nothing is traced.
     """
 
     module: str
@@ -45,6 +47,7 @@ class CallRequest:
     timeout: float
     remaining: float
     max_memory_mb: int | None
+    trace: Mapping[str, str] | None
 
     def as_message(self) -> Message:
         """The request as JSON."""

@@ -232,4 +232,5 @@ def _call_request(job: JobDefinition[Any], execution: Execution) -> CallRequest:
         timeout=timeout,
         remaining=execution.started + timeout - time.monotonic(),
         max_memory_mb=job.max_memory_mb,
+        trace=claim.trace,
     )

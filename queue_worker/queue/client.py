@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from queue_worker.database import connect, connect_async, connection_arguments
 from queue_worker.definitions import JobDefinition
+from queue_worker.observability.tracing import trace_reader
 from queue_worker.queue.requests import (
     EnqueueAnswer,
     EnqueueOptions,
@@ -49,6 +50,7 @@ class QueueClient:
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
+        self._read_trace = trace_reader(settings)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._opening = asyncio.Lock()
 
@@ -89,7 +91,8 @@ class QueueClient:
         """
         if not requests:
             return []
-        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        most = self._settings.max_args_bytes
+        batch = write_batch(self._registry, requests, most, self._read_trace())
         with explained(self._settings.dsn):
             if connection is None:
                 return await self._ask_own(batch)
@@ -146,6 +149,7 @@ class SyncQueueClient:
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
+        self._read_trace = trace_reader(settings)
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._opening = threading.Lock()
 
@@ -173,7 +177,8 @@ class SyncQueueClient:
         """Enqueue many jobs in one statement; see QueueClient.enqueue_many."""
         if not requests:
             return []
-        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        most = self._settings.max_args_bytes
+        batch = write_batch(self._registry, requests, most, self._read_trace())
         with explained(self._settings.dsn):
             if connection is None:
                 return self._ask_own(batch)
