@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from queue_worker.database import connect, connect_async, connection_arguments
 from queue_worker.definitions import JobDefinition
 from queue_worker.observability.tracing import trace_reader
+from queue_worker.queue.django import driver_connection, is_django
 from queue_worker.queue.requests import (
     EnqueueAnswer,
     EnqueueOptions,
@@ -59,7 +60,7 @@ class QueueClient:
         job: JobDefinition[ArgsT] | str,
         args: ArgsT | None = None,
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
         **options: Unpack[EnqueueOptions],
     ) -> EnqueueAnswer:
         """Enqueue one job; EnqueueRequest says what each option means.
@@ -80,7 +81,7 @@ class QueueClient:
         self,
         requests: Sequence[EnqueueRequest[Any]],
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
     ) -> list[EnqueueAnswer]:
         """Enqueue many jobs in one statement; answers each in its place.
 
@@ -158,10 +159,10 @@ class SyncQueueClient:
         job: JobDefinition[ArgsT] | str,
         args: ArgsT | None = None,
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
         **options: Unpack[EnqueueOptions],
     ) -> EnqueueAnswer:
-        """Enqueue one job; `connection` is psycopg's Connection, SQLAlchemy's or a Session.
+        """Enqueue one job; `connection` is psycopg's, SQLAlchemy's or Django's, or a Session.
 
         Raises: as QueueClient.enqueue.
         """
@@ -172,7 +173,7 @@ class SyncQueueClient:
         self,
         requests: Sequence[EnqueueRequest[Any]],
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
     ) -> list[EnqueueAnswer]:
         """Enqueue many jobs in one statement; see QueueClient.enqueue_many."""
         if not requests:
@@ -185,6 +186,8 @@ class SyncQueueClient:
             if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
                 own = connection.connection() if is_session(connection) else connection
                 return read_answers(own.execute(enqueue_statement(), {"batch": batch}).all())
+            if is_django(connection):
+                connection = driver_connection(connection)
             if not isinstance(connection, psycopg.Connection):
                 raise _wrong_kind(connection)
             return _ask_sync(connection, batch)
@@ -267,7 +270,7 @@ def _expect_pooler_sync(connection: psycopg.Connection[Any]) -> None:
 def _wrong_kind(connection: object) -> TypeError:
     return TypeError(
         f"A {type(connection).__name__} does not fit: QueueClient takes the async connections and "
-        "sessions of psycopg and SQLAlchemy, SyncQueueClient the others."
+        "sessions of psycopg and SQLAlchemy, SyncQueueClient the others, and Django's on psycopg 3."
     )
 
 
