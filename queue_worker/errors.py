@@ -8,6 +8,9 @@
     ├── UnknownJobError            no such job in the registry
     ├── ArgumentsError             the arguments do not fit the job
     ├── EnqueueError               the database refused the job
+    ├── AlertError                 a sink has not taken an alert
+    │   ├── SinkRefused            it answered, but with a refusal of this message
+    │   └── SinkDown               it did not answer, or takes nothing at the moment
     ├── RunError                   a run could not be carried out
     │   ├── LockHeld               another run holds the lock key
     │   ├── ChildDied              the child process of a plain `def` job died
@@ -133,6 +136,26 @@ class EnqueueError(QueueWorkerError):
     """The job could not be written to the queue; nothing was enqueued."""
 
     exit_code = 65
+
+
+class AlertError(QueueWorkerError):
+    """A sink has not taken an alert; it is tried again later.
+
+    Attributes:
+        problem: what went wrong, without the address: it may hold a secret.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"The alert was not taken: {problem}. It is tried again later.")
+
+
+class SinkRefused(AlertError):  # noqa: N818  a past participle, as every outcome is
+    """The sink answered, but with a refusal of this message."""
+
+
+class SinkDown(AlertError):  # noqa: N818  a state, not a mishap
+    """The sink did not answer, or takes nothing at the moment: not worth a second message now."""
 
 
 class RunError(QueueWorkerError):

@@ -1,7 +1,7 @@
 """What other packages ship for us, by the entry points that they declare; only what is named runs.
 
 `queue_worker.jobs`: each refers to a JobRegistry. `queue_worker.alert_sinks`: each refers to a
-callable that makes a sink.
+callable that makes a sink of alerts; see docs/INTEGRATIONS.md.
 """
 
 from __future__ import annotations

@@ -153,6 +153,36 @@ class Settings(BaseSettings):
         alias="QUEUE_WORKER_TRACING",
         description="Trace jobs with OpenTelemetry; needs the extra otel.",
     )
+    alert_sinks: SecretStr = Field(
+        default=SecretStr("log:"),
+        alias="QUEUE_WORKER_ALERT_SINKS",
+        description="Where alerts are delivered: URLs, separated by spaces; see docs/ALERTS.md.",
+    )
+    alert_secret: SecretStr | None = Field(
+        default=None,
+        alias="QUEUE_WORKER_ALERT_SECRET",
+        description="The secret that webhooks are signed with: whsec_ and base64.",
+    )
+    alert_allow_private: bool = Field(
+        default=False,
+        alias="QUEUE_WORKER_ALERT_ALLOW_PRIVATE",
+        description="Let sinks that speak HTTP be at private and loopback addresses.",
+    )
+    alert_window: Seconds = Field(
+        default=600.0,
+        alias="QUEUE_WORKER_ALERT_WINDOW",
+        description="Seconds in which one alert is told at most once.",
+    )
+    alert_timeout: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=5.0,
+        alias="QUEUE_WORKER_ALERT_TIMEOUT",
+        description="Seconds that one delivery of an alert may take.",
+    )
+    alert_lag: Seconds = Field(
+        default=300.0,
+        alias="QUEUE_WORKER_ALERT_LAG",
+        description="Seconds that the oldest due job of a queue may wait before that is an alert.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console",
         alias="QUEUE_WORKER_LOG_FORMAT",

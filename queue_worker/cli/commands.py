@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli import (
+    alerts,
     check,
     demo,
     enqueue,
@@ -53,4 +54,5 @@ app.command()(enqueue.enqueue)
 app.command()(run.run)
 app.command()(runs.runs)
 app.command()(status.status)
+app.command()(alerts.alerts)
 app.command()(demo.demo)

@@ -18,6 +18,7 @@ from queue_worker.settings import Settings
 
 EXAMPLE_DSN = "postgresql://user:password@localhost:5432/app"
 _WIDTH = 98
+_SECRETS = {"QUEUE_WORKER_ALERT_SINKS": "URLs", "QUEUE_WORKER_ALERT_SECRET": "a secret"}
 
 _INTRODUCTION = """\
 # Environment
@@ -79,7 +80,7 @@ def _values(field: FieldInfo) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(kind))
     if SecretStr in {getattr(part, "__origin__", part) for part in get_args(kind) or [kind]}:
-        return "a DSN"
+        return _SECRETS.get(str(field.alias), "a DSN")
     if kind is bool:
         return "`0` or `1`"
     if kind in {int, float}:
@@ -106,6 +107,8 @@ def _text(field: FieldInfo) -> str:
     match value:
         case None | ():
             return ""
+        case SecretStr():  # the default of one is no secret
+            return value.get_secret_value()
         case bool():
             return str(int(value))
         case float():

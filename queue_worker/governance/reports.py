@@ -40,6 +40,16 @@ def list_job_health(connection: Connection) -> list[Row]:
     return _read(connection, "list_job_health")
 
 
+def list_alerts(connection: Connection) -> list[Row]:
+    """What is wrong and has not recovered, the oldest first."""
+    return _read(connection, "list_alerts")
+
+
+def list_overdue(connection: Connection) -> list[Row]:
+    """Jobs that are due by their schedule and have no run."""
+    return _read(connection, "list_overdue")
+
+
 def follow_job(connection: Connection, queue_job_id: int | None) -> Row:
     """Where a queued job stands."""
     return _read(connection, "follow_job", queue_job_id=queue_job_id)[0]

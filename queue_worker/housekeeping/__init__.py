@@ -10,10 +10,16 @@ from typing import Any
 
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import PluginError
+from queue_worker.housekeeping import deliver_alerts
 from queue_worker.plugins import JOBS, load_plugin
 from queue_worker.registry import JobRegistry, load_registry
 
-_JOBS: tuple[JobDefinition[Any], ...] = ()
+QUEUE = "queue_worker"  # every worker serves it, whatever queues it was given
+_JOBS: tuple[JobDefinition[Any], ...] = (deliver_alerts.job,)
+
+# They take no slot of a worker's concurrency: a receiver that hangs must not hold up a job. Each
+# has a lock key, so that a worker runs at most so many beyond its concurrency.
+WITHOUT_SLOT = frozenset({deliver_alerts.job.name})
 
 
 def with_housekeeping(registry: JobRegistry) -> JobRegistry:
@@ -23,6 +29,11 @@ def with_housekeeping(registry: JobRegistry) -> JobRegistry:
         DefinitionError: a job of theirs has the name of one of ours.
     """
     return JobRegistry([*registry, *_missing(registry, _JOBS)])
+
+
+def with_own_queue(queues: Sequence[str]) -> tuple[str, ...]:
+    """The queues that a worker serves: those it was given and ours; none still means all."""
+    return tuple(dict.fromkeys([*queues, QUEUE])) if queues else ()
 
 
 def load_jobs(reference: str, plugins: Sequence[str]) -> JobRegistry:

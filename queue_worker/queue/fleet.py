@@ -37,6 +37,7 @@ async def register_worker(
             "registry_digest": registry.digest,
             "queues": list(queues),
             "concurrency": concurrency,
+            "jobs": registry.names,
         },
     )
     worker_id: int = rows[0][0]

@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: a conftest may import it before pytest does, and no asserti
 
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import EndedRun
+from queue_worker.observability.alerts.message import AlertMessage
 from queue_worker.testing.clock import Clock
 from queue_worker.testing.enqueued import EnqueuedJob
 from queue_worker.testing.fixtures import (
@@ -27,6 +28,7 @@ from queue_worker.testing.server import (
 )
 
 __all__ = [
+    "AlertMessage",
     "Clock",
     "EndedRun",
     "EnqueuedJob",

@@ -24,7 +24,7 @@ class Clock:
         self._connection = connection
 
     def advance(self, by: timedelta) -> None:
-        """Let this time pass: delays, retries and schedules are nearer by it.
+        """Let this time pass: delays, retries, schedules and windows of alerts end sooner by it.
 
         Raises:
             ValueError: it is negative; what has become due cannot be taken back.
@@ -34,5 +34,6 @@ class Clock:
         with self._connection.transaction():
             self._connection.execute(statement("testing_age_waiting"), {"by": by})
             self._connection.execute(statement("testing_age_schedules"), {"by": by})
+            self._connection.execute(statement("testing_age_alerts"), {"by": by})
             for step in (by + _FAR, -_FAR):
                 self._connection.execute(statement("testing_age_ticks"), {"by": step})

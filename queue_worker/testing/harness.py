@@ -12,12 +12,14 @@ from queue_worker.database import connect
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import QueueWorkerError
 from queue_worker.execution.run import EndedRun
+from queue_worker.observability.alerts.message import AlertMessage
 from queue_worker.queue.client import SyncQueueClient
 from queue_worker.queue.fleet import publication
 from queue_worker.queue.requests import EnqueueAnswer, EnqueueOptions
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.statements import statement
+from queue_worker.testing.alerts import read_alerts
 from queue_worker.testing.clock import Clock
 from queue_worker.testing.drive import fire_due_ticks, run_due
 from queue_worker.testing.enqueued import EnqueuedJob, has_arguments, listed, read_enqueued
@@ -142,6 +144,13 @@ class QueueHarness:
         before = {waiting.queue_job_id for waiting in self.enqueued()}
         await fire_due_ticks(self.registry, self.settings)
         return [waiting for waiting in self.enqueued() if waiting.queue_job_id not in before]
+
+    def alerts(self) -> list[AlertMessage]:
+        """The messages about alerts so far, oldest first: what every sink would have been given.
+
+        Of one alert there is one in QUEUE_WORKER_ALERT_WINDOW seconds, and one when it recovers.
+        """
+        return read_alerts(self._connection, self.settings)
 
     def close(self) -> None:
         """Close the connection."""

@@ -53,7 +53,7 @@ class Claimer:
             self._forget_later()  # a look sees all that was told of before it
             if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
                 await persist("comparing claims", self._reconcile)
-            free = self._concurrency - self._station.occupied
+            free = self._concurrency - self._station.slots_taken
             self._has_left_some = free == 0 or await self._claim(free)
             if free == 0 or not self._has_left_some:
                 await self._wait_for_hint()

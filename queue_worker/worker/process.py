@@ -12,12 +12,13 @@ import structlog
 
 from queue_worker.execution.run import EndedRun
 from queue_worker.governance.pooler import require_direct_connection
-from queue_worker.housekeeping import with_housekeeping
+from queue_worker.housekeeping import with_housekeeping, with_own_queue
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
 from queue_worker.worker.exits import EXIT_FAILED, EXIT_STOPPED, exit_now
 from queue_worker.worker.listener import Listener
+from queue_worker.worker.lookout import Lookout
 from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.station import Station
@@ -47,6 +48,15 @@ class Worker:
     """
 
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
+        """Take registry and settings as they are.
+
+        Raises:
+            SettingsError: a sink of alerts is malformed.
+        """
+        from queue_worker.observability.alerts.addresses import (  # noqa: PLC0415  loads HTTP and mail
+            open_sinks,
+        )
+
         registry = with_housekeeping(registry)
         self._settings = settings
         self._stopping = asyncio.Event()
@@ -59,7 +69,9 @@ class Worker:
             on_disowned=self._on_disowned,
             on_given_up=self._on_given_up,
         )
-        self._claimer = Claimer(self._station, settings.queues, settings.concurrency)
+        self._queues = with_own_queue(settings.queues)
+        self._sinks = list(open_sinks(settings))
+        self._claimer = Claimer(self._station, self._queues, settings.concurrency)
         self._registry = registry
 
     async def run(self) -> int:
@@ -70,7 +82,7 @@ class Worker:
             DatabaseUnreachable: the database did not answer at the start.
         """
         require_direct_connection(self._settings)
-        await self._station.open(self._settings.queues, self._settings.concurrency)
+        await self._station.open(self._queues, self._settings.concurrency)
         log.info("worker.started", **self._facts())
         watchdog = Watchdog(
             self._settings, deadline=self._station.deadline, give_up=self._end_blocked
@@ -100,18 +112,20 @@ class Worker:
 
     def _start_loops(self) -> set[asyncio.Task[None]]:
         worker_id = self._station.worker_id
-        self._sessions = [self._station.session("ticks"), self._station.session("reaper")]
-        ticks, reaping = self._sessions
+        names = ("ticks", "reaper", "alerts")
+        self._sessions = [self._station.session(name) for name in names]
+        ticks, reaping, alerting = self._sessions
         loops: list[_Loop] = [
             self._claimer,
             Listener(
                 self._settings,
-                self._settings.queues,
+                self._queues,
                 self._claimer.hint,
                 lambda: self._station.place,
             ),
             Scheduler(self._registry, self._station.scheduled_since, ticks, worker_id),
             Reaper(reaping, worker_id, self._claimer.hint, lambda: self._station.fleet),
+            Lookout(alerting, self._settings, self._sinks, lambda: self._station.fleet),
         ]
         return {asyncio.create_task(loop.run(), name=type(loop).__name__.lower()) for loop in loops}
 

@@ -60,7 +60,8 @@ class Scheduler:
         """Decide every tick that is due; returns the seconds until the next one."""
         rows = await self._session.fetch("read_ticks", {"jobs": list(self._jobs)})
         wait = LONGEST_SLEEP
-        for name, now, newest in rows:
+        changed: dict[str, datetime | None] = {}
+        for name, now, newest, published in rows:
             job, after = self._jobs[name], self._since[name]
             if newest is not None:
                 after = max(after, newest)
@@ -70,7 +71,22 @@ class Scheduler:
             upcoming = None if isinstance(job.schedule, Manual) else job.schedule.following(now)
             if upcoming is not None:
                 wait = min(wait, (upcoming - now).total_seconds())
+            if upcoming != published:
+                changed[name] = upcoming
+        if changed:
+            await self._publish(changed)
         return wait
+
+    async def _publish(self, upcoming: Mapping[str, datetime | None]) -> None:
+        """Say when these jobs are due next, for whoever looks when no worker is left."""
+        await self._session.fetch(
+            "publish_next_ticks",
+            {
+                "jobs": list(upcoming),
+                "schedules": [str(self._jobs[name].schedule) for name in upcoming],
+                "due_at": list(upcoming.values()),
+            },
+        )
 
     async def _decide(
         self, job: JobDefinition[Any], due: list[datetime], now: datetime, after: datetime

@@ -19,6 +19,7 @@ from queue_worker.execution.locks import LockSession
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.execution.runner import OnHeld, Runner
+from queue_worker.housekeeping import WITHOUT_SLOT
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
 from queue_worker.observability.tracing import is_tracing
@@ -75,6 +76,7 @@ class Station:
         self._on_given_up = on_given_up
         self._observer = RunObserver(self.metrics)
         self._open_claims: dict[int, Claim] = {}
+        self._without_slot = 0  # of the open claims
         self._tasks: set[asyncio.Task[bool]] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -188,6 +190,7 @@ class Station:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""
         self._all_closed.clear()
         self._open_claims[claim.queue_job_id] = claim
+        self._without_slot += claim.job in WITHOUT_SLOT
         task = asyncio.create_task(self._carry_out(claim))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -197,6 +200,11 @@ class Station:
     def occupied(self) -> int:
         """How many runs are claimed and not yet closed."""
         return len(self._open_claims)
+
+    @property
+    def slots_taken(self) -> int:
+        """How many slots of its concurrency the open runs take."""
+        return len(self._open_claims) - self._without_slot
 
     @property
     def place(self) -> Place:
@@ -314,6 +322,7 @@ class Station:
     def _leave(self, claim: Claim) -> None:
         if self._open_claims.get(claim.queue_job_id) is claim:
             del self._open_claims[claim.queue_job_id]
+            self._without_slot -= claim.job in WITHOUT_SLOT
         if not self._open_claims:
             self._all_closed.set()
 

@@ -69,7 +69,7 @@ BEGIN
         END;
         INSERT INTO queue_worker.run (
             queue_job_id, attempt, job, outcome, queue, lock_key, worker_id, due_at,
-            enqueued_at, enqueued_by, started_at, finished_at, error_class, error_message)
+            enqueued_at, enqueued_by, started_at, finished_at, error_class, error_message, retry_at)
         VALUES (
             held.id, held.attempts + 1, held.task_name, 'lost', held.queue_name, held.lock,
             dead_id, held.queue_worker_due_at,
@@ -83,7 +83,8 @@ BEGIN
                    CASE decision
                        WHEN 'restarted' THEN 'back in the queue, as the job is restartable'
                        WHEN 'quarantined' THEN 'not run again: it was lost ' || losses || ' times'
-                       ELSE 'not run again' END))
+                       ELSE 'not run again' END),
+            CASE decision WHEN 'restarted' THEN clock_timestamp() END)
         ON CONFLICT DO NOTHING;
         queue_job_id := held.id;
         attempt := held.attempts + 1;

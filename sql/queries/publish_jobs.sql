@@ -16,6 +16,7 @@ SET description = excluded.description,
     schedule = excluded.schedule,
     schedule_since = CASE WHEN known.schedule = excluded.schedule THEN known.schedule_since
                           ELSE clock_timestamp() END,
+    next_due_at = CASE WHEN known.schedule = excluded.schedule THEN known.next_due_at END,
     queue = excluded.queue,
     priority = excluded.priority,
     lock_key = excluded.lock_key,

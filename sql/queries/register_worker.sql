@@ -1,8 +1,8 @@
 INSERT INTO queue_worker.worker (
-    worker_id, kind, host, pid, version, registry_digest, queues, concurrency
+    worker_id, kind, host, pid, version, registry_digest, queues, concurrency, jobs
 )
 SELECT
     worker_id, %(kind)s, %(host)s, %(pid)s, %(version)s, %(registry_digest)s,
-    %(queues)s::text[], %(concurrency)s
+    %(queues)s::text[], %(concurrency)s, %(jobs)s::text[]
 FROM procrastinate_register_worker_v1()
 RETURNING worker_id

@@ -43,6 +43,11 @@ def noted(ctx: JobContext) -> Iterator[None]:
 async def noop(ctx: JobContext) -> None: ...
 
 
+@registry.job("fails", timeout=MINUTE)
+async def fails(ctx: JobContext) -> None:
+    raise ValueError("as it must")
+
+
 @registry.job("work", args=Work, timeout=MINUTE)
 async def work(ctx: JobContext, args: Work) -> None:
     with noted(ctx):

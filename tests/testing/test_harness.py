@@ -234,3 +234,22 @@ async def test_a_coroutine_awaits_and_is_told_so(queue: QueueHarness, settings: 
     assert [run.outcome for run in await queue.run_enqueued_async()] == ["succeeded"]
     queue.clock.advance(timedelta(hours=1))
     assert len(await queue.fire_due_ticks_async()) == 1
+
+
+def test_alerts_are_recorded_once_a_window(
+    queue: QueueHarness, connection: psycopg.Connection[Any]
+) -> None:
+    assert queue.alerts() == []
+    for _ in range(3):
+        queue.enqueue(slow)
+    queue.run_enqueued()
+    (first,) = queue.alerts()
+    assert (first.type, first.job, first.count) == ("JOB_FAILED", "slow", 3)
+    queue.enqueue(slow)
+    queue.run_enqueued()
+    assert queue.alerts() == [first]
+    queue.clock.advance(timedelta(seconds=queue.settings.alert_window))
+    _, second = queue.alerts()
+    assert (second.count, second.held_back) == (4, 1)
+    sent = connection.execute("SELECT count(*) FROM queue_worker.alert_delivery").fetchone()
+    assert sent == (0,)

@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_the_project_of_the_page_passes_its_tests(project: Path, run_pytest: Pytest) -> None:
-    assert re.search(r"^5 passed", run_pytest(project, "-q"), flags=re.MULTILINE)
+    assert re.search(r"^6 passed", run_pytest(project, "-q"), flags=re.MULTILINE)
 
 
 def test_tables_are_there_where_they_were_asked_for(project: Path, run_pytest: Pytest) -> None:

@@ -8,7 +8,7 @@ from tests.support.fault_rows import NOT_BUILT, PAGE, find_proofs, render, rows_
 
 PITFALLS = 35
 FAULTS = 46
-MISSING = {"F39", "F42", "F43", "P31"}  # features that do not exist yet
+MISSING = {"F39", "P31"}  # features that do not exist yet
 
 
 def test_the_rows_are_numbered_without_a_gap() -> None:

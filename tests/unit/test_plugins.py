@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from queue_worker.errors import PluginError
 from queue_worker.housekeeping import load_jobs, load_sources
-from queue_worker.plugins import load_alert_sink, load_plugin
+from queue_worker.observability.alerts.addresses import open_sinks
+from queue_worker.plugins import load_plugin
+from queue_worker.settings import load_settings
 
 MODULE = """
 from datetime import timedelta
@@ -23,8 +26,17 @@ async def track(ctx: JobContext) -> None: ...
 
 @taken.job("noop", timeout=timedelta(seconds=5))
 async def noop(ctx: JobContext) -> None: ...
+"""
+PAGER = """
+from dataclasses import dataclass
 
-def make_sink(url): return ("sink", url)
+nothing = None
+
+@dataclass
+class Pager:
+    name: str
+    url: str
+    timeout: float
 """
 APP = "tests.support.jobs:registry"
 Install = Callable[..., None]
@@ -98,13 +110,24 @@ def test_a_name_that_two_packages_offer_is_refused(install: Install) -> None:
         load_plugin("twin")
 
 
-def test_an_alert_sink_is_a_callable_that_makes_one(install: Install) -> None:
+def sinks(urls: str) -> dict[str, Any]:
+    settings = load_settings(database_url="postgresql://nowhere/", alert_sinks=urls)
+    return dict(open_sinks(settings))
+
+
+def test_an_alert_sink_is_made_by_the_package_that_is_named(install: Install) -> None:
     install(
         "pager",
-        "[queue_worker.alert_sinks]\npager = pager_module:make_sink\nbad = pager_module:nothing\n",
+        "[queue_worker.alert_sinks]\npager = pager_module:Pager\nbad = pager_module:nothing\n",
+        PAGER,
     )
-    assert load_alert_sink("pager")("pager://night") == ("sink", "pager://night")
+    (name, sink), _ = sinks("plugin+pager://night:5/?key=secret log:").items()
+    assert "secret" not in name
+    assert (sink.name, sink.url, sink.timeout) == (name, "pager://night:5/?key=secret", 5.0)
     with pytest.raises(PluginError, match=r"pager_module:nothing, which cannot be called"):
-        load_alert_sink("bad")
-    with pytest.raises(PluginError, match=r"Plugin 'page' \(queue_worker.alert_sinks\) is offered"):
-        load_alert_sink("page")
+        sinks("plugin+bad://night")
+    with pytest.raises(
+        PluginError, match=r"Plugin 'page' \(queue_worker.alert_sinks\) is offered"
+    ) as e:
+        sinks("plugin+page://night?key=secret")
+    assert "secret" not in str(e.value)

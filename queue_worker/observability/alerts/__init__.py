@@ -1,0 +1,1 @@
+"""Alerts: what is told of them, and the sinks that take it."""

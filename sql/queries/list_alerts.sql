@@ -1,0 +1,1 @@
+SELECT * FROM queue_worker.alerts_open

@@ -1,0 +1,1 @@
+SELECT * FROM queue_worker.overdue ORDER BY due_at

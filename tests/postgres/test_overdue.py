@@ -1,0 +1,139 @@
+"""What is due and has no run: seen in the database alone, whoever is left to look."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from queue_worker import JobContext, JobRegistry, every, manual
+from queue_worker.queue.fleet import publish_jobs
+from queue_worker.schedules import Schedule
+from queue_worker.session import Session
+from queue_worker.worker.scheduler import Scheduler
+
+HOUR = timedelta(hours=1)
+
+
+async def nothing(ctx: JobContext) -> None: ...
+
+
+@pytest.fixture
+async def session(database: str) -> AsyncIterator[Session]:
+    session = Session(database, name="test", connect_timeout=5)
+    yield session
+    await session.aclose()
+
+
+async def start(session: Session, schedule: Schedule) -> Scheduler:
+    """A worker starts, and its scheduler looks for the first time."""
+    jobs = JobRegistry()
+    jobs.job("hourly", timeout=timedelta(minutes=1), schedule=schedule)(nothing)
+    scheduler = Scheduler(jobs, await publish_jobs(session, jobs), session, worker_id=1)
+    await scheduler.fire_due_ticks()
+    return scheduler
+
+
+def next_due_at(connection: Any) -> datetime | None:
+    row = connection.execute("SELECT next_due_at FROM queue_worker.job").fetchone()
+    found: datetime | None = row[0]
+    return found
+
+
+def overdue(connection: Any) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = connection.execute(
+        "SELECT job, because FROM queue_worker.overdue"
+    ).fetchall()
+    return found
+
+
+def let_time_pass(connection: Any, gone: timedelta) -> None:
+    """As if what stands there had been written so long before."""
+    connection.execute("UPDATE queue_worker.job SET next_due_at = next_due_at - %s", [gone])
+    connection.execute("UPDATE queue_worker.job SET schedule_since = schedule_since - %s", [gone])
+
+
+async def test_a_worker_says_when_a_job_is_due_next(session: Session, connection: Any) -> None:
+    await start(session, every(hours=1))
+    now = datetime.now(UTC)
+    assert next_due_at(connection) == now.replace(minute=0, second=0, microsecond=0) + HOUR
+    assert overdue(connection) == []
+
+
+async def test_without_a_worker_the_job_is_overdue_ten_seconds_after_its_tick(
+    session: Session, connection: Any
+) -> None:
+    await start(session, every(hours=1))
+    due = next_due_at(connection)
+    assert due is not None
+    left = due - datetime.now(UTC)
+    let_time_pass(connection, left + timedelta(seconds=5))
+    assert overdue(connection) == []
+    let_time_pass(connection, timedelta(seconds=6))
+    assert overdue(connection) == [("hourly", "no worker was there to decide it")]
+
+
+async def test_a_worker_that_comes_back_decides_the_tick(session: Session, connection: Any) -> None:
+    scheduler = await start(session, every(hours=1))
+    let_time_pass(connection, 2 * HOUR)
+    assert overdue(connection)
+    scheduler._since = {"hourly": datetime.now(UTC) - 2 * HOUR}
+    await scheduler.fire_due_ticks()
+    assert overdue(connection) == []
+    due = next_due_at(connection)
+    assert due is not None
+    assert due > datetime.now(UTC)
+
+
+async def test_a_tick_that_an_older_version_has_decided_is_not_overdue(
+    session: Session, connection: Any
+) -> None:
+    """It does not say what comes next, but the ledger of ticks knows."""
+    await start(session, every(hours=1))
+    let_time_pass(connection, 2 * HOUR)
+    connection.execute(
+        "INSERT INTO queue_worker.tick (job, due_at, state, reason) VALUES ('hourly', now(), 'missed', 'x')"
+    )
+    assert overdue(connection) == []
+
+
+async def test_a_run_that_waits_for_a_minute_is_overdue_until_it_has_begun(
+    session: Session, connection: Any
+) -> None:
+    await start(session, every(hours=1))
+    connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'hourly')"
+    )
+    connection.execute(
+        "INSERT INTO queue_worker.tick (job, due_at, state, queue_job_id, decided_at)"
+        " VALUES ('hourly', now() - interval '1 hour', 'backfilled', 1, now() - interval '58 seconds')"
+    )
+    assert overdue(connection) == []
+    connection.execute(
+        "UPDATE queue_worker.tick SET decided_at = decided_at - interval '3 seconds'"
+    )
+    assert overdue(connection) == [("hourly", "it still waits in its queue")]
+    connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    assert overdue(connection) == []
+
+
+async def test_a_job_whose_schedule_was_taken_away_is_not_due(
+    session: Session, connection: Any
+) -> None:
+    await start(session, every(hours=1))
+    let_time_pass(connection, 2 * HOUR)
+    await start(session, manual())
+    assert next_due_at(connection) is None
+    assert overdue(connection) == []
+
+
+async def test_in_a_rolling_deploy_only_the_published_schedule_says_what_comes_next(
+    session: Session, connection: Any
+) -> None:
+    old = await start(session, every(minutes=1))
+    await start(session, every(hours=24))
+    before = next_due_at(connection)
+    await old.fire_due_ticks()
+    assert next_due_at(connection) == before
