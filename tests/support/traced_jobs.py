@@ -27,7 +27,7 @@ class _FileExporter(SpanExporter):
 
 if "TEST_SPANS" in os.environ:
     provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(_FileExporter()))
+    provider.add_span_processor(BatchSpanProcessor(_FileExporter(), schedule_delay_millis=60_000))
     trace.set_tracer_provider(provider)
 tracer = trace.get_tracer("jobs")
 

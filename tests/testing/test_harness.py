@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import psycopg
@@ -215,6 +215,22 @@ def test_the_clock_makes_ticks_due_each_once(
         assert calls == ["hourly"] * hours
     ticks = connection.execute("SELECT count(*), count(DISTINCT due_at) FROM queue_worker.tick")
     assert ticks.fetchone() == (3, 3)
+
+
+def test_ticks_that_stand_an_hour_apart_move_by_an_hour(
+    queue: QueueHarness, connection: psycopg.Connection[Any]
+) -> None:
+    """One takes the place of the other; which row is moved first is up to the server."""
+    connection.execute(
+        "INSERT INTO queue_worker.tick (job, due_at, state, queue_job_id) "
+        "SELECT 'hourly', timestamptz '2026-01-01' + h * interval '1 hour', 'enqueued', h "
+        "FROM generate_series(9, 1, -1) AS h"
+    )
+    queue.clock.advance(timedelta(hours=1))
+    rows = connection.execute("SELECT due_at FROM queue_worker.tick ORDER BY due_at").fetchall()
+    assert [(due.astimezone(UTC).day, due.astimezone(UTC).hour) for (due,) in rows] == [
+        (1, hour) for hour in range(9)
+    ]
 
 
 def test_ticks_of_a_longer_time_are_as_if_no_worker_had_been_there(

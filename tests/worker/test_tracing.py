@@ -160,7 +160,11 @@ def test_a_tracer_that_is_broken_changes_no_outcome(
 
 
 def test_off_nothing_is_stored_started_or_imported(
-    settings: Settings, spans: Exporter, connection: psycopg.Connection[Any], database: str
+    settings: Settings,
+    tracing: Settings,
+    spans: Exporter,
+    connection: psycopg.Connection[Any],
+    database: str,
 ) -> None:
     with QueueHarness(registry, settings) as queue:
         with trace.get_tracer("web").start_as_current_span("request"):
@@ -170,6 +174,14 @@ def test_off_nothing_is_stored_started_or_imported(
         None,
     )
     assert {span.name for span in spans.get_finished_spans()} == {"request", "inside"}
+    with (
+        SyncQueueClient(registry, tracing) as client,
+        trace.get_tracer("web").start_as_current_span("another request"),
+    ):
+        client.enqueue(traced_plain)
+    with QueueHarness(registry, settings) as queue:  # a worker that does not trace leaves it alone
+        assert [run.outcome for run in queue.run_enqueued()] == ["succeeded"]
+    assert not [span for span in spans.get_finished_spans() if span.name.startswith("run ")]
     script = (
         "import sys, queue_worker.cli, queue_worker.worker.process as p;"
         "from queue_worker import *; from tests.support.jobs import registry;"
