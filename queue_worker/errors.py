@@ -5,6 +5,7 @@
     ├── EnvironmentInvalid         checks of the environment have failed
     ├── CheckFailed                one check of the environment has found something wrong
     ├── RegistryError              the registry cannot be loaded, or is empty
+    ├── PluginError                what another package ships is not there, or broken
     ├── DefinitionError            a job was declared wrongly
     ├── UnknownJobError            no such job in the registry
     ├── UnknownRunError            no such run in the ledger and the queue
@@ -105,6 +106,24 @@ class RegistryError(QueueWorkerError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"Registry {reference!r} {problem}. {remedy}")
+
+
+class PluginError(QueueWorkerError):
+    """What another package ships for us is not there, or is broken.
+
+    Attributes:
+        group: the group of entry points it was looked for in.
+        plugin: the name that was asked for.
+    """
+
+    exit_code = 78
+
+    def __init__(self, group: str, plugin: str, problem: str, remedy: str) -> None:
+        self.group = group
+        self.plugin = plugin
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"Plugin {plugin!r} ({group}) {problem}. {remedy}")
 
 
 class DefinitionError(QueueWorkerError):

@@ -42,14 +42,17 @@ def _is_torn(parts: Mapping[str, object]) -> bool:
     return "@" in host + database or not all(p.isdecimal() for p in port.split(",") if p)
 
 
-def _split_at_commas(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    return value
+def split_at_commas(text: str) -> tuple[str, ...]:
+    """The names in a text."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _as_names(value: object) -> object:
+    return split_at_commas(value) if isinstance(value, str) else value
 
 
 Dsn = Annotated[SecretStr, AfterValidator(_checked_dsn)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_as_names)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -79,6 +82,11 @@ class Settings(BaseSettings):
         default="queue_worker.jobs:registry",
         alias="QUEUE_WORKER_APP",
         description="The registry to load, as package.module:name.",
+    )
+    plugins: Names = Field(
+        default=(),
+        alias="QUEUE_WORKER_PLUGINS",
+        description="Jobs of other packages to take in, by the names of their entry points.",
     )
     dry_run: bool = Field(
         default=False,
@@ -201,6 +209,11 @@ class Settings(BaseSettings):
         le=65_535,
         alias="QUEUE_WORKER_HTTP_PORT",
         description="Port for that; one in use makes it try the 63 above. 0 means none.",
+    )
+    tracing: bool = Field(
+        default=False,
+        alias="QUEUE_WORKER_TRACING",
+        description="Trace jobs with OpenTelemetry; needs the extra otel.",
     )
     alert_sinks: SecretStr = Field(
         default=SecretStr("log:"),

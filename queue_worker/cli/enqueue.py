@@ -16,7 +16,7 @@ from queue_worker.cli.invocation import (
     ready_database,
 )
 from queue_worker.cli.output import print_json, say
-from queue_worker.housekeeping import load_jobs
+from queue_worker.housekeeping import load_scheduled_jobs
 from queue_worker.queue.client import SyncQueueClient
 
 
@@ -49,7 +49,7 @@ def enqueue(
     """Put a job into the queue and return at once."""
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = load_jobs(settings.app, settings)
+    registry = load_scheduled_jobs(settings)
     with ready_database(settings) as connection:
         answer = SyncQueueClient(registry, settings).enqueue(
             job,

@@ -17,7 +17,7 @@ from queue_worker.database import connect
 from queue_worker.errors import ArgumentsError
 from queue_worker.governance.checks import CheckResult, Moment, Surroundings, require_fit
 from queue_worker.governance.reports import limit_reading
-from queue_worker.settings import Settings, load_settings
+from queue_worker.settings import Settings, load_settings, split_at_commas
 
 READING_SECONDS = 10.0  # what a statement of a command that only reads may take
 
@@ -63,6 +63,11 @@ class Invocation:
         """Where the registry is; no other setting is needed to know that."""
         default: str = Settings.model_fields["app"].default
         return self.app or os.environ.get("QUEUE_WORKER_APP") or default
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plugins that are asked for; no other setting is needed to know that."""
+        return split_at_commas(os.environ.get("QUEUE_WORKER_PLUGINS", ""))
 
 
 @contextmanager

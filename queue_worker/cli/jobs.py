@@ -1,4 +1,4 @@
-"""`queue-worker jobs`: what this registry declares."""
+"""`queue-worker jobs`: what the registry and the plugins declare."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import print_json, print_table
-from queue_worker.housekeeping import load_jobs
+from queue_worker.housekeeping import load_sources
 
-_COLUMNS = ("name", "schedule", "queue", "timeout", "description")
+_COLUMNS = ("name", "schedule", "queue", "timeout", "source", "description")
 
 
 def jobs(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the jobs of the registry."""
+    """List the jobs that a process knows, and where each comes from."""
     invocation: Invocation = context.obj
     rows = [
         {
@@ -26,8 +26,12 @@ def jobs(context: typer.Context, as_json: AsJson = False) -> None:
             "owner": job.owner,
             "runbook": job.runbook,
             "description": job.description,
+            "source": source,
         }
-        for job in load_jobs(invocation.registry_path, invocation.known_settings)
+        for source, jobs in load_sources(
+            invocation.registry_path, invocation.plugins, invocation.known_settings
+        ).items()
+        for job in jobs
     ]
     if as_json:
         print_json(rows)

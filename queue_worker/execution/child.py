@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -58,13 +59,25 @@ def _die_with(worker_pid: int) -> None:
 
 
 def _carry_out(request: CallRequest, settings: Settings) -> Message:
-    with structlog.contextvars.bound_contextvars(**request.facts), logged_output():
+    with (
+        structlog.contextvars.bound_contextvars(**request.facts),
+        logged_output(),
+        _trace(request, settings),
+    ):
         try:
             with _memory_limit(request.max_memory_mb):
                 _call(request, settings)
         except BaseException as error:  # noqa: BLE001  SystemExit too is only a failed run
             return failed(describe_failure(error))
         return succeeded()
+
+
+def _trace(request: CallRequest, settings: Settings) -> AbstractContextManager[None]:
+    if request.trace is None or not settings.tracing:
+        return contextlib.nullcontext()
+    from queue_worker.observability.spans import continued  # noqa: PLC0415  an extra
+
+    return continued(request.trace)
 
 
 @contextlib.contextmanager

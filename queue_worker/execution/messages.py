@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ class CallRequest:
         remaining: seconds until the deadline.
         max_memory_mb: the most address space the call may use, in MiB; None for no limit.
         facts: what each log line of the call carries.
+        trace: the span of the run, as headers; None where nothing is traced.
     """
 
     module: str
@@ -47,6 +49,7 @@ class CallRequest:
     remaining: float
     max_memory_mb: int | None
     facts: dict[str, Any]
+    trace: Mapping[str, str] | None
 
     def as_message(self) -> Message:
         """The request as JSON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ class Claim:
         claimed_at: when, by the database's clock.
         restarts: how many of the earlier attempts were cut off and given back.
         losses: how many of the earlier attempts ended `lost`.
+        trace: the span it belongs to, as headers: the one that enqueued it, and from its start
+            the run's own; None where nothing is traced.
         received: `time.monotonic()` when the claim arrived here; never before `claimed_at`.
         shown: those of the arguments that the job lets log lines show.
     """
@@ -35,6 +38,7 @@ class Claim:
     claimed_at: datetime
     restarts: int
     losses: int
+    trace: Mapping[str, str] | None
     received: float
     shown: dict[str, Any] | None = None
 

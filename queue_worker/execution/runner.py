@@ -244,4 +244,5 @@ def _call_request(job: JobDefinition[Any], execution: Execution) -> CallRequest:
         remaining=execution.started + timeout - time.monotonic(),
         max_memory_mb=job.max_memory_mb,
         facts=process_facts() | claim.facts,
+        trace=claim.trace,
     )

@@ -6,13 +6,14 @@ its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from queue_worker.definitions import JobDefinition
-from queue_worker.errors import SettingsError
+from queue_worker.errors import PluginError, SettingsError
 from queue_worker.housekeeping import deliver_alerts, partitions, validation
 from queue_worker.jobs import retention
+from queue_worker.plugins import JOBS, load_plugin
 from queue_worker.registry import JobRegistry, load_registry
 from queue_worker.schedules import Schedule, cron, manual
 from queue_worker.settings import Settings
@@ -46,8 +47,7 @@ def with_housekeeping(registry: JobRegistry, settings: Settings | None = None) -
         DefinitionError: a job of theirs has the name of one of ours.
         SettingsError: a setting is no schedule.
     """
-    ours = [_scheduled(job, settings) for job in _JOBS if not _holds(registry, job)]
-    return JobRegistry([*registry, *ours])
+    return JobRegistry([*registry, *_ours(registry, settings)])
 
 
 def with_own_queue(queues: Sequence[str]) -> tuple[str, ...]:
@@ -55,23 +55,67 @@ def with_own_queue(queues: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*queues, QUEUE])) if queues else ()
 
 
-def load_jobs(reference: str, settings: Settings | None = None) -> JobRegistry:
-    """Import the registry that `package.module:name` refers to, and add the jobs of the queue.
+def load_jobs(
+    reference: str, plugins: Sequence[str], settings: Settings | None = None
+) -> JobRegistry:
+    """The jobs that a process knows, wherever they come from.
 
-    Raises:
-        RegistryError: it does not import, is no registry, or is empty.
-        DefinitionError: a job of theirs has the name of one of ours.
-        SettingsError: a setting is no schedule.
+    Raises: as `load_sources`.
     """
-    return with_housekeeping(load_registry(reference), settings)
+    sources = load_sources(reference, plugins, settings)
+    return JobRegistry(job for jobs in sources.values() for job in jobs)
 
 
 def load_scheduled_jobs(settings: Settings) -> JobRegistry:
     """What a worker with these settings knows.
 
-    Raises: as `load_jobs`.
+    Raises: as `load_sources`.
     """
-    return load_jobs(settings.app, settings)
+    return load_jobs(settings.app, settings.plugins, settings)
+
+
+def load_sources(
+    reference: str, plugins: Sequence[str], settings: Settings | None = None
+) -> dict[str, list[JobDefinition[Any]]]:
+    """The jobs that a process knows, by where they come from, each once.
+
+    Args:
+        reference: the registry to import, as `package.module:name`.
+        plugins: the entry points of other packages whose jobs are wanted.
+        settings: they say when some of the queue's own are due; without them these are manual.
+
+    Raises:
+        RegistryError: the registry does not import, is none, or is empty.
+        PluginError: a plugin is not there, is broken, or has a job of a name that is taken.
+        DefinitionError: a job has the name of one of the queue's own.
+        SettingsError: a setting is no schedule.
+    """
+    known = load_registry(reference)
+    sources = {reference: list(known)}
+    for name in plugins:
+        origin, jobs = load_plugin(name)
+        added = _missing(known, jobs)
+        for job in added:
+            if job.name in known:
+                raise PluginError(
+                    JOBS,
+                    name,
+                    f"of {origin} has a job {job.name!r}, a name that is already taken",
+                    "Leave the plugin out, or rename the other job.",
+                )
+        known = JobRegistry([*known, *added])
+        sources[f"plugin {name} ({origin})"] = added
+    ours = _ours(known, settings)
+    JobRegistry([*known, *ours])  # refuses a name that is taken
+    return {**sources, "queue_worker": ours}
+
+
+def _ours(registry: JobRegistry, settings: Settings | None) -> list[JobDefinition[Any]]:
+    return [_scheduled(job, settings) for job in _missing(registry, _JOBS)]
+
+
+def _missing(registry: JobRegistry, jobs: Iterable[JobDefinition[Any]]) -> list[JobDefinition[Any]]:
+    return [job for job in jobs if not _holds(registry, job)]
 
 
 def _holds(registry: JobRegistry, job: JobDefinition[Any]) -> bool:

@@ -17,6 +17,8 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from queue_worker.database import connect, connect_async, connection_arguments
 from queue_worker.definitions import JobDefinition
+from queue_worker.observability.tracing import trace_reader
+from queue_worker.queue.django import driver_connection, is_django
 from queue_worker.queue.requests import (
     EnqueueAnswer,
     EnqueueOptions,
@@ -50,6 +52,7 @@ class QueueClient:
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
+        self._read_trace = trace_reader(settings)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._opening = asyncio.Lock()
 
@@ -58,7 +61,7 @@ class QueueClient:
         job: JobDefinition[ArgsT] | str,
         args: ArgsT | None = None,
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
         **options: Unpack[EnqueueOptions],
     ) -> EnqueueAnswer:
         """Enqueue one job; EnqueueRequest says what each option means.
@@ -79,7 +82,7 @@ class QueueClient:
         self,
         requests: Sequence[EnqueueRequest[Any]],
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
     ) -> list[EnqueueAnswer]:
         """Enqueue many jobs in one statement; answers each in its place.
 
@@ -90,7 +93,8 @@ class QueueClient:
         """
         if not requests:
             return []
-        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        most = self._settings.max_args_bytes
+        batch = write_batch(self._registry, requests, most, self._read_trace())
         with explained(self._settings.dsn):
             if connection is None:
                 return await self._ask_own(batch)
@@ -147,6 +151,7 @@ class SyncQueueClient:
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
+        self._read_trace = trace_reader(settings)
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._opening = threading.Lock()
 
@@ -155,10 +160,10 @@ class SyncQueueClient:
         job: JobDefinition[ArgsT] | str,
         args: ArgsT | None = None,
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
         **options: Unpack[EnqueueOptions],
     ) -> EnqueueAnswer:
-        """Enqueue one job; `connection` is psycopg's Connection, SQLAlchemy's or a Session.
+        """Enqueue one job; `connection` is psycopg's, SQLAlchemy's or Django's, or a Session.
 
         Raises: as QueueClient.enqueue.
         """
@@ -169,18 +174,21 @@ class SyncQueueClient:
         self,
         requests: Sequence[EnqueueRequest[Any]],
         *,
-        connection: Any = None,  # noqa: ANN401  psycopg's or SQLAlchemy's, which is optional
+        connection: Any = None,  # noqa: ANN401  a library's, which is optional
     ) -> list[EnqueueAnswer]:
         """Enqueue many jobs in one statement; see QueueClient.enqueue_many."""
         if not requests:
             return []
-        batch = write_batch(self._registry, requests, self._settings.max_args_bytes)
+        most = self._settings.max_args_bytes
+        batch = write_batch(self._registry, requests, most, self._read_trace())
         with explained(self._settings.dsn):
             if connection is None:
                 return self._ask_own(batch)
             if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
                 own = connection.connection() if is_session(connection) else connection
                 return read_answers(own.execute(enqueue_statement(), {"batch": batch}).all())
+            if is_django(connection):
+                connection = driver_connection(connection)
             if not isinstance(connection, psycopg.Connection):
                 raise _wrong_kind(connection)
             return _ask_sync(connection, batch)
@@ -263,7 +271,7 @@ def _expect_pooler_sync(connection: psycopg.Connection[Any]) -> None:
 def _wrong_kind(connection: object) -> TypeError:
     return TypeError(
         f"A {type(connection).__name__} does not fit: QueueClient takes the async connections and "
-        "sessions of psycopg and SQLAlchemy, SyncQueueClient the others."
+        "sessions of psycopg and SQLAlchemy, SyncQueueClient the others, and Django's on psycopg 3."
     )
 
 

@@ -54,14 +54,15 @@ async def publish_jobs(session: Session, registry: JobRegistry) -> dict[str, dat
 
     Returns for each of them since when it has had its schedule, by the database's clock.
     """
-    rows = await session.fetch(
-        "publish_jobs",
-        {
-            "jobs": Jsonb([_describe(job) for job in registry]),
-            "registry_digest": registry.digest,
-        },
-    )
-    return dict(rows)
+    return dict(await session.fetch("publish_jobs", publication(registry)))
+
+
+def publication(registry: JobRegistry) -> dict[str, Any]:
+    """What `sql/queries/publish_jobs.sql` takes."""
+    return {
+        "jobs": Jsonb([_describe(job) for job in registry]),
+        "registry_digest": registry.digest,
+    }
 
 
 def _describe(job: JobDefinition[Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from queue_worker.arguments import dump_arguments
 from queue_worker.database import describe_target
 from queue_worker.definitions import JobDefinition, is_priority, key_problem
 from queue_worker.errors import ArgumentsError, DatabaseUnreachable, EnqueueError, QueueWorkerError
+from queue_worker.observability.tracing import Trace
 from queue_worker.queue.sqlalchemy import driver_error
 from queue_worker.registry import JobRegistry
 
@@ -76,9 +77,18 @@ class EnqueueAnswer:
 
 
 def write_batch(
-    registry: JobRegistry, requests: Sequence[EnqueueRequest[Any]], max_bytes: int
+    registry: JobRegistry,
+    requests: Sequence[EnqueueRequest[Any]],
+    max_bytes: int,
+    trace: Trace | None,
 ) -> str:
     """The requests as the JSON that `queue_worker.enqueue_jobs` takes; all are good, or none is.
+
+    Args:
+        registry: the jobs there are.
+        requests: what is wanted.
+        max_bytes: the largest arguments that are accepted.
+        trace: the span that enqueues them, as headers; None where nothing is traced.
 
     Raises:
         UnknownJobError: a name is not in the registry.
@@ -88,7 +98,7 @@ def write_batch(
     The message of an error names the item, if there are several.
     """
     items = [
-        _write_item(registry, request, max_bytes, f"Item {number} of {len(requests)}: ")
+        _write_item(registry, request, max_bytes, trace, f"Item {number} of {len(requests)}: ")
         for number, request in enumerate(requests, start=1)
     ]
     batch = f"[{','.join(items)}]"
@@ -146,20 +156,26 @@ def explain(error: BaseException, target: str) -> QueueWorkerError:
 
 
 def _write_item(
-    registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int, position: str
+    registry: JobRegistry,
+    request: EnqueueRequest[Any],
+    max_bytes: int,
+    trace: Trace | None,
+    position: str,
 ) -> str:
     try:
-        return _write(registry, request, max_bytes)
+        return _write(registry, request, max_bytes, trace)
     except QueueWorkerError as error:
         if not position.endswith(" of 1: "):
             error.args = (f"{position}{error}",)
         raise
 
 
-def _write(registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int) -> str:
+def _write(
+    registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int, trace: Trace | None
+) -> str:
     job = registry.get(request.job if isinstance(request.job, str) else request.job.name)
     _check_options(job, request)
-    options = {
+    options: dict[str, object] = {
         "job": job.name,
         "queue": job.queue,
         "priority": job.priority if request.priority is None else request.priority,
@@ -168,6 +184,8 @@ def _write(registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int) 
         "delay": request.delay.total_seconds() if request.delay else None,
         "run_at": request.run_at.isoformat() if request.run_at else None,
     }
+    if trace is not None:
+        options["trace"] = trace
     arguments = dump_arguments(job, request.args, max_bytes)
     return f'{json.dumps(options)[:-1]}, "args": {arguments}}}'
 

@@ -15,6 +15,7 @@ from queue_worker.definitions import JobDefinition
 from queue_worker.errors import DatabaseUnreachable, LockHeld, RunError
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.governance.pooler import require_direct_connection
+from queue_worker.observability.tracing import trace_reader
 from queue_worker.queue.requests import EnqueueRequest, write_batch
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
@@ -44,7 +45,7 @@ async def run_inline(
         DatabaseUnreachable: the database did not answer before the function was called.
     """
     request = EnqueueRequest(job=job, args=arguments)
-    batch = write_batch(registry, [request], settings.max_args_bytes)
+    batch = write_batch(registry, [request], settings.max_args_bytes, trace_reader(settings)())
     require_direct_connection(settings)
     loop = asyncio.get_running_loop()
     closed: asyncio.Future[EndedRun] = loop.create_future()

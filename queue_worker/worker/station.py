@@ -25,6 +25,7 @@ from queue_worker.observability.logs import bind_process
 from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
 from queue_worker.observability.redaction import register_secrets
+from queue_worker.observability.tracing import is_tracing
 from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.queue.app import build_app
 from queue_worker.queue.fleet import WorkerKind, end_worker, publish_jobs, register_worker
@@ -94,7 +95,7 @@ class Station:
             on_lost=self._lose_lock,
         )
         self._children = ChildProcesses(settings)
-        self._runner = Runner(
+        self._runner = _choose_runner(settings)(
             registry,
             settings,
             self._locks,
@@ -389,3 +390,11 @@ class Station:
     def _lose_lock(self, lock_key: str) -> None:
         failure = Failure("LockSessionLost", f"the session that held {lock_key!r} has ended")
         self._runner.cancel_locked(failure, lock_key)
+
+
+def _choose_runner(settings: Settings) -> type[Runner]:
+    if not is_tracing(settings):
+        return Runner
+    from queue_worker.execution.traced import TracedRunner  # noqa: PLC0415  needs an extra
+
+    return TracedRunner

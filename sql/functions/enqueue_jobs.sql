@@ -15,13 +15,13 @@ BEGIN
                w.*
           FROM jsonb_to_recordset(batch) AS w (
                job text, queue text, priority integer, lock_key text, queueing_lock text,
-               args jsonb, delay double precision, run_at timestamptz, due_at timestamptz)
+               args jsonb, delay double precision, run_at timestamptz, due_at timestamptz, trace jsonb)
     ), inserted AS (
         INSERT INTO procrastinate_jobs (
                id, task_name, queue_name, priority, lock, queueing_lock, args,
-               scheduled_at, queue_worker_due_at)
+               scheduled_at, queue_worker_due_at, queue_worker_trace)
         SELECT w.id, w.job, w.queue, w.priority, w.lock_key, w.queueing_lock, w.args,
-               coalesce(w.run_at, clock_timestamp() + make_interval(secs => w.delay)), w.due_at
+               coalesce(w.run_at, clock_timestamp() + make_interval(secs => w.delay)), w.due_at, w.trace
           FROM wanted AS w
          ORDER BY w.queueing_lock, w.item
             ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING

@@ -12,4 +12,5 @@ WHERE j.id = %(queue_job_id)s
 RETURNING
     j.id, j.attempts + 1, j.task_name, j.queue_name, j.priority, j.lock, j.args::text,
     j.queue_worker_due_at, coalesce(j.queue_worker_enqueued_at, j.queue_worker_claimed_at),
-    j.queue_worker_claimed_at, j.queue_worker_restarts, j.queue_worker_losses
+    j.queue_worker_claimed_at, j.queue_worker_restarts, j.queue_worker_losses,
+    j.queue_worker_trace

@@ -266,7 +266,8 @@ WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
         j.id, j.attempts + 1 AS attempt, j.task_name, j.queue_name, j.priority, j.lock,
         j.args::text AS args, j.queue_worker_due_at AS due_at,
         coalesce(j.queue_worker_enqueued_at, j.queue_worker_claimed_at) AS enqueued_at,
-        j.queue_worker_claimed_at AS claimed_at, j.queue_worker_restarts, j.queue_worker_losses
+        j.queue_worker_claimed_at AS claimed_at, j.queue_worker_restarts, j.queue_worker_losses,
+        j.queue_worker_trace
 )
 SELECT
     (SELECT count(*) FROM candidate) AS met,

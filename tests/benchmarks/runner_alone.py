@@ -72,5 +72,6 @@ def _claim(number: int) -> Claim:
         claimed_at=now,
         restarts=0,
         losses=0,
+        trace=None,
         received=time.monotonic(),
     )

@@ -32,6 +32,7 @@ CLAIM = Claim(
     claimed_at=datetime.now(UTC),
     restarts=0,
     losses=0,
+    trace=None,
     received=time.monotonic(),
 )
 

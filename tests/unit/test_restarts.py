@@ -35,7 +35,9 @@ def judged(
     attempt: int, *, restarts: int = 0, losses: int = 0, verdict: Outcome | None = None
 ) -> EndedRun:
     now = datetime.now(UTC)
-    claim = Claim(1, attempt, "job", "default", 0, None, "{}", None, now, now, restarts, losses, 0)
+    claim = Claim(
+        1, attempt, "job", "default", 0, None, "{}", None, now, now, restarts, losses, None, 0
+    )
     execution = Execution(claim, grace=1, on_given_up=lambda _: None)
     execution.verdict = verdict and (verdict, Failure("E", "cut off"))
     return _judge(definition(), execution, None if verdict else ValueError())

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,30 +19,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 import queue_worker.errors
 from queue_worker.errors import QueueWorkerError
+from tests.support.blocks import read_blocks, write_files
 from tests.support.eventually import eventually
 from tests.support.processes import REPOSITORY, environment
 
 README = (REPOSITORY / "README.md").read_text()
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of the README; a Python one may name its file in its first line."""
-
-    language: str
-    text: str
-
-    @property
-    def file(self) -> str | None:
-        named = re.match(r"# (\S+\.py)\n", self.text)
-        return named[1] if named else None
-
-    @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines()
-
-
-BLOCKS = [Block(*found) for found in re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)]
+BLOCKS = read_blocks(REPOSITORY / "README.md")
 SHELL = [block for block in BLOCKS if block.language == "sh"]
 MAKE, PIP, DATABASE, WORKER, TRIAL = SHELL
 PAGES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
@@ -62,11 +43,7 @@ def as_url(dsn: str) -> str:
 @pytest.fixture
 def user(database: str, tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who has done the README's first steps; its files are written."""
-    for block in BLOCKS:
-        if block.file:
-            path = tmp_path / block.file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(BLOCKS, tmp_path)
     programs = Path(sys.executable).parent
     found = environment(
         as_url(database),

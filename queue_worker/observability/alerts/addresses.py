@@ -18,11 +18,12 @@ from queue_worker.observability.alerts.log import LogSink
 from queue_worker.observability.alerts.services import AlertmanagerSink, PagerDutySink, SlackSink
 from queue_worker.observability.alerts.sink import Sink
 from queue_worker.observability.alerts.webhook import WebhookSink
+from queue_worker.plugins import load_alert_sink
 from queue_worker.settings import Settings
 
 _REMEDY = (
     "Use log:, webhook+https://…, slack+https://…, alertmanager+https://…, pagerduty+https://…, "
-    "smtp://…, smtps://… or apprise+…, separated by spaces; see docs/ALERTS.md."
+    "smtp://…, smtps://…, apprise+… or plugin+…, separated by spaces; see docs/ALERTS.md."
 )
 _LEAST_SECRET = 16  # bytes
 
@@ -83,7 +84,7 @@ def _read(text: str, settings: Settings) -> _Address:
         raise ValueError("is of no kind that is known")
     if not host and kind != "log":
         raise ValueError("names no host")
-    if kind != "apprise" and scheme not in _SCHEMES.get(kind, {"http", "https"}):
+    if kind not in _FREE and scheme not in _SCHEMES.get(kind, {"http", "https"}):
         raise ValueError("has the wrong scheme after its kind")
     # A name says which one it is, and nothing that is secret.
     name = f"{kind}:{host}#{hashlib.sha256(text.encode()).hexdigest()[:6]}"
@@ -130,6 +131,14 @@ def _open_apprise(address: _Address) -> Sink:
     return AppriseSink(address.name, url, address.settings.alert_timeout)
 
 
+def _open_plugin(address: _Address) -> Sink:
+    """What a package makes of it: it is given a name, the URL without our kind, a time limit."""
+    text = address.url.geturl().partition("+")[2]
+    make_sink = load_alert_sink(text.partition(":")[0])
+    sink: Sink = make_sink(address.name, text, address.settings.alert_timeout)
+    return sink
+
+
 def _read_secret(settings: Settings) -> bytes | None:
     if settings.alert_secret is None:
         return None
@@ -156,5 +165,7 @@ _KINDS: dict[str, Callable[[_Address], Sink]] = {
     "smtp": _open_mail,
     "smtps": _open_mail,
     "apprise": _open_apprise,
+    "plugin": _open_plugin,
 }
+_FREE = {"apprise", "plugin"}  # any scheme
 _SCHEMES = {"log": {""}, "smtp": {""}, "smtps": {""}}

@@ -1,0 +1,1 @@
+UPDATE queue_worker.job SET schedule_since = schedule_since - %(by)s::interval
