@@ -109,7 +109,7 @@ def test_bounds(rows: int, of_rows: int, word: str | None) -> None:
 
 
 def test_every_worker_knows_the_job_and_a_setting_schedules_it() -> None:
-    assert str(load_jobs("queue_worker.jobs:registry").get("retention").schedule) == "manual"
+    assert str(load_jobs("queue_worker.jobs:registry", ()).get("retention").schedule) == "manual"
     scheduled = with_housekeeping(first_party, settings(retention_schedule="30 3 * * *"))
     assert str(scheduled.get("retention").schedule) == "cron 30 3 * * * (UTC)"
     assert with_housekeeping(scheduled).names == scheduled.names
