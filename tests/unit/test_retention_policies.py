@@ -113,7 +113,7 @@ def test_every_worker_knows_the_job_and_a_setting_schedules_it() -> None:
     scheduled = with_housekeeping(first_party, settings(retention_schedule="30 3 * * *"))
     assert str(scheduled.get("retention").schedule) == "cron 30 3 * * * (UTC)"
     assert with_housekeeping(scheduled).names == scheduled.names
-    with pytest.raises(SettingsError, match="RETENTION_SCHEDULE has a bad cron"):
+    with pytest.raises(SettingsError, match="RETENTION_SCHEDULE is refused: it has a bad cron"):
         with_housekeeping(first_party, settings(retention_schedule="every day"))
 
 
