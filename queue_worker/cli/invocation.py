@@ -82,9 +82,7 @@ def ready_database(
         DatabaseUnreachable: the server does not answer.
         QueueWorkerError: a check that is fatal at the start has failed.
     """
-    with connect(
-        settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
-    ) as connection:
+    with _connection(settings) as connection:
         for warning in require_fit(Surroundings(settings, None, connection), moment):
             on_warning(warning)
         yield connection
@@ -96,15 +94,22 @@ def readable_database(
 ) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """The same for a command that only reads: it can change nothing, and takes no statement longer.
 
-    A role that may read the views and tables of the schema queue_worker is enough.
+    The role of a reader is enough.
 
     Raises:
         DatabaseUnreachable: the server does not answer.
         MigrationError: the database is not at this level.
     """
-    with ready_database(settings) as connection:
-        limit_reading(connection, seconds or READING_SECONDS)
+    with _connection(settings) as connection:
+        limit_reading(connection, seconds or READING_SECONDS)  # the checks wait no longer either
+        require_fit(Surroundings(settings, None, connection), Moment.START)
         yield connection
+
+
+def _connection(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
+    return connect(
+        settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
+    )
 
 
 def parse_arguments(job: str, text: str | None) -> dict[str, Any] | None:

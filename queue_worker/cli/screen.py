@@ -87,7 +87,7 @@ def _state(news: News) -> Text:
         return Text(one_line(news.problem), style="bold red", no_wrap=True, overflow="ellipsis")
     snapshot = news.snapshot
     due = sum(queue["due"] for queue in snapshot.queues)
-    overdue = sum(tick["due_in"] < _LATE for tick in snapshot.next_ticks)
+    overdue = sum(tick["due_in"] < _LATE and not tick["is_paused"] for tick in snapshot.next_ticks)
     facts = [
         (counted(len(snapshot.workers), "worker"), "" if snapshot.workers else "bold red"),
         (f"{len(snapshot.running)} running", ""),

@@ -34,7 +34,8 @@ def worker(
     settings = invocation.settings(queues=queues, concurrency=concurrency)
     registry = load_scheduled_jobs(settings)
     configure_logs(settings)
+    process = Worker(registry, settings)
     with ready_database(settings, Moment.SERVE, log_warning):
         pass
     with logged_output(), new_runner(settings) as runner:
-        raise typer.Exit(runner.run(Worker(registry, settings).run()))
+        raise typer.Exit(runner.run(process.run()))

@@ -10,12 +10,12 @@ SELECT
     known.owner,
     known.runbook,
     'queue-worker show ' || last_run.run_id AS command,
-    CASE WHEN known.args_schema IS NULL THEN
+    CASE WHEN EXISTS (SELECT FROM procrastinate_jobs WHERE id = last_run.queue_job_id) THEN
+        format('SELECT queue_worker.retry_job(%s, session_user, %L);',
+               last_run.queue_job_id, 'again after run ' || last_run.run_id)
+    ELSE  -- its row was removed by retention, and its arguments with it
         format('SELECT queue_worker.enqueue(%L, reason => %L);',
                known.name, 'again after run ' || last_run.run_id)
-    ELSE
-        format('SELECT queue_worker.enqueue(%L, (SELECT args FROM procrastinate_jobs WHERE id = %s), reason => %L);',
-               known.name, last_run.queue_job_id, 'again after run ' || last_run.run_id)
     END AS remedy
 FROM queue_worker.job AS known
 JOIN LATERAL (
@@ -40,6 +40,7 @@ WHERE known.next_due_at < clock_timestamp() - interval '10 seconds'
         SELECT FROM queue_worker.tick
         WHERE tick.job = known.name AND tick.due_at >= known.next_due_at
     )
+    AND queue_worker.find_pause(known.name, known.queue) IS NULL
 UNION ALL
 SELECT
     w.last_heartbeat_at,

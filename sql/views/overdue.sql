@@ -35,10 +35,11 @@ JOIN LATERAL (
         AND newest.decided_at < clock_timestamp() - interval '1 minute'
     ORDER BY due_at
     LIMIT 1
-) AS late ON true;
+) AS late ON true
+WHERE queue_worker.find_pause(known.name, known.queue) IS NULL;
 
 COMMENT ON VIEW queue_worker.overdue IS
-    'Jobs that are due by their schedule and have no run: the tick was decided by nobody for ten seconds, or its run has waited for a minute. A job that is in no registry any more stays here until its next_due_at is set to null.';
+    'Jobs that are due by their schedule and have no run: the tick was decided by nobody for ten seconds, or its run has waited for a minute. What somebody has paused is not overdue. A job that is in no registry any more stays here until its next_due_at is set to null.';
 COMMENT ON COLUMN queue_worker.overdue.job IS 'The name of the job.';
 COMMENT ON COLUMN queue_worker.overdue.due_at IS 'The tick that has led to no run yet; the oldest of them.';
 COMMENT ON COLUMN queue_worker.overdue.overdue_for IS 'How long ago that was.';

@@ -162,7 +162,7 @@ def test_clocks_that_differ_are_a_warning_and_fail_the_validation(
     assert_only(check(), "clock", "60 s apart", 0)
     settings = load_settings(database_url=as_login(database, "worker"))
     with pytest.raises(EnvironmentInvalid, match="clock: The clocks") as caught:
-        validate(settings, load_jobs(JOBS))
+        validate(settings, load_jobs(JOBS, ()))
     assert caught.value.failed == ("clock",)
 
 
@@ -234,7 +234,7 @@ def test_what_holds_vacuum_back_is_a_warning_and_fails_the_validation(
     for variable, value in env.items():
         monkeypatch.setenv(variable, value)
     with pytest.raises(EnvironmentInvalid) as caught:
-        validate(load_settings(database_url=as_login(database, "worker")), load_jobs(JOBS))
+        validate(load_settings(database_url=as_login(database, "worker")), load_jobs(JOBS, ()))
     assert caught.value.failed == (name,)
 
 
@@ -250,7 +250,7 @@ def test_whatever_breaks_later_fails_the_run_of_the_validation(
     assert {b.check for b in scheduled} | by_hand == later
     with (
         worker_process(environment(database)),
-        SyncQueueClient(load_jobs(JOBS), load_settings(database_url=database)) as client,
+        SyncQueueClient(load_jobs(JOBS, ()), load_settings(database_url=database)) as client,
     ):
         assert validated(client, connection) == ("succeeded", None, None)
         for broken in scheduled:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from queue_worker.cli import invocation, timeline
 from queue_worker.cli.invocation import readable_database
@@ -16,6 +14,7 @@ from queue_worker.settings import load_settings
 from tests.cli.conftest import Command
 from tests.support.ledger import add_job, add_run, add_worker, enqueue
 from tests.support.processes import call, environment
+from tests.support.roles import as_login
 
 Connection = psycopg.Connection[Any]
 READING = {
@@ -187,27 +186,15 @@ def test_runs_of_all_jobs_come_by_time(on_database: Command, connection: Connect
     assert [run["run_id"] for run in found] == [f"{n}.1" for n in range(1, 11)]
 
 
-@pytest.fixture
-def reader(database: str, connection: Connection) -> Iterator[str]:
-    """The DSN of a role that may read our views and tables, and nothing of procrastinate's."""
-    name = connection.info.dbname + "_reader"
-    connection.execute(f"CREATE ROLE {name} LOGIN")
-    connection.execute(f"GRANT USAGE ON SCHEMA queue_worker TO {name}")
-    connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA queue_worker TO {name}")
-    yield make_conninfo(database, user=name)
-    connection.execute(f"DROP OWNED BY {name}")
-    connection.execute(f"DROP ROLE {name}")
-
-
 @pytest.mark.parametrize("line", READING.values(), ids=READING)
 def test_a_role_that_only_reads_is_enough(
-    on_database: Command, connection: Connection, reader: str, line: list[str]
+    on_database: Command, connection: Connection, database: str, line: list[str]
 ) -> None:
     add_job(connection, "noop")
     add_worker(connection)
     add_run(connection, 1, outcome="failed", worker_id=1)
     enqueue(connection, lock="k")
-    answer = on_database(*line, DATABASE_URL=reader)
+    answer = on_database(*line, DATABASE_URL=as_login(database, "reader"))
     assert (answer.code, answer.err) == (0, "")
     assert "noop" in answer.out
 

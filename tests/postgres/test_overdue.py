@@ -119,6 +119,22 @@ async def test_a_run_that_waits_for_a_minute_is_overdue_until_it_has_begun(
     assert overdue(connection) == []
 
 
+@pytest.mark.parametrize(("kind", "name"), [("job", "hourly"), ("queue", "default")])
+async def test_what_is_paused_is_not_overdue_until_it_is_resumed(
+    session: Session, connection: Any, kind: str, name: str
+) -> None:
+    """Neither the tick that nobody decided nor the run that waits: somebody wants it so."""
+    await start(session, every(hours=1))
+    let_time_pass(connection, 2 * HOUR)
+    incidents = "SELECT count(*) FROM queue_worker.incidents WHERE kind = 'overdue'"
+    assert len(overdue(connection)) == connection.execute(incidents).fetchone()[0] == 1
+    connection.execute(f"SELECT queue_worker.pause_{kind}(%s, 'ada', 'a test')", [name])
+    assert overdue(connection) == []
+    assert connection.execute(incidents).fetchone() == (0,)
+    connection.execute(f"SELECT queue_worker.resume_{kind}(%s, 'ada', 'a test')", [name])
+    assert len(overdue(connection)) == connection.execute(incidents).fetchone()[0] == 1
+
+
 async def test_a_job_whose_schedule_was_taken_away_is_not_due(
     session: Session, connection: Any
 ) -> None:

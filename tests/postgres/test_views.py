@@ -141,6 +141,10 @@ def test_incidents_end_with_a_success_and_their_remedy_can_be_run(connection: An
         ("overdue", "late", "queue-worker worker"),
         ("silent", "worker 9", "queue-worker status"),
     ]
+    assert [remedy.split("(")[0] for *_, remedy in rows[:2]] == [
+        "SELECT queue_worker.enqueue",  # its row is gone
+        "SELECT queue_worker.retry_job",
+    ]
     for *_, remedy in rows:
         assert "\n" not in remedy
         connection.execute(remedy)

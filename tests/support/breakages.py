@@ -78,9 +78,19 @@ BREAKAGES = [
     ),
     Breakage("functions", "queue_worker.assert_fence(text,text) differ", (_EDITED,)),
     Breakage(
-        "guards", "Nothing refuses to remove rows of queue_worker.run (DELETE), queue_worker.run (TRUNCATE)",
+        "guards", "Nothing refuses to remove rows of queue_worker.run (TRUNCATE)",
         ("ALTER TABLE queue_worker.run DISABLE TRIGGER run_append_only",),
-        ("ALTER TABLE queue_worker.run ENABLE TRIGGER run_append_only",),
+        ("ALTER TABLE queue_worker.run ENABLE ALWAYS TRIGGER run_append_only",),
+    ),
+    Breakage(
+        "guards", "Nothing refuses to remove rows of queue_worker.run (DELETE)",
+        ("ALTER TABLE queue_worker.run ENABLE TRIGGER run_kept",),  # a replica's session skips it
+        ("ALTER TABLE queue_worker.run ENABLE ALWAYS TRIGGER run_kept",),
+    ),
+    Breakage(
+        "guards", "Nothing refuses to remove rows of queue_worker.audit_log (DELETE), queue_worker.audit_log (TRUNCATE)",
+        ("ALTER TABLE queue_worker.audit_log DISABLE TRIGGER audit_log_append_only",),
+        ("ALTER TABLE queue_worker.audit_log ENABLE ALWAYS TRIGGER audit_log_append_only",),
     ),
     Breakage(
         "guards", "queue_worker_record_inserted on procrastinate_jobs",
@@ -97,8 +107,12 @@ BREAKAGES = [
         (f"GRANT SELECT ON queue_worker.role TO {role('worker')}",),
     ),
     Breakage(
-        "surplus_privileges", "this role may delete rows of queue_worker.run",
-        (f"GRANT DELETE ON queue_worker.run TO {role('worker')}",),
+        "surplus_privileges", "this role may delete rows of queue_worker.audit_log",
+        (f"GRANT DELETE ON queue_worker.audit_log TO {role('worker')}",),
+    ),
+    Breakage(
+        "surplus_privileges", "this role may update rows of queue_worker.run",
+        (f"GRANT UPDATE ON queue_worker.run TO {role('worker')}",),
     ),
     Breakage("jobs_without_handler", "'ghost' (1 waiting)", (_GHOST,), ("DELETE FROM procrastinate_jobs WHERE task_name = 'ghost'",)),
     Breakage(

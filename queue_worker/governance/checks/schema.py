@@ -43,8 +43,8 @@ def guards(at: Surroundings) -> str:
         found = (f"{table} ({command})" for table, command in missing)
         raise CheckFailed(
             f"Nothing refuses to remove rows of {_listed(found)}",
-            "Enable the trigger again: ALTER TABLE ... ENABLE TRIGGER ...; if it is gone, restore "
-            "it from the migration, and look into queue_worker.audit_log for who did it.",
+            "Enable the trigger again: ALTER TABLE ... ENABLE ALWAYS TRIGGER ...; if it is gone, "
+            "restore it from the migration, and look into queue_worker.audit_log for who did it.",
         )
     disabled = at.read("check_disabled_triggers")
     if disabled:
