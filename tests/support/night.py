@@ -124,6 +124,7 @@ def _add_queue(connection: Connection) -> None:
             queue_worker_enqueued_at=f"{minutes} minutes",
         )  # fmt: skip
     enqueue(connection, "regeneration_worker", queue_name="content", queue_worker_enqueued_at="45 minutes")  # fmt: skip
+    enqueue(connection, "signal_generator", id=41, status="failed", attempts=2)
     enqueue(connection, "signal_generator", scheduled_at="-1 hour")
 
 
