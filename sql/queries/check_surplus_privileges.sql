@@ -15,7 +15,7 @@ FROM (
     CROSS JOIN (VALUES ('DELETE'), ('TRUNCATE'), ('UPDATE')) AS refused (command)
     WHERE to_regclass(kept) IS NOT NULL
         AND has_table_privilege(kept, command)
-        AND NOT EXISTS (
+        AND NOT EXISTS (  -- of the ledger, guarded by run_kept
             SELECT FROM queue_worker.role_matrix AS decided
             WHERE decided.role = 'worker' AND decided.privilege = command AND decided.object = kept
         )

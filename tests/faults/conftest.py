@@ -14,6 +14,7 @@ from queue_worker.governance.migrations import migrate
 from tests.support.faults import Scene, scene
 from tests.support.postgres import Server, execute, temporary_server
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.roles import make_test_roles
 
 DURABLE: dict[str, str] = {"max_connections": "60"}
 _numbers = itertools.count()
@@ -51,6 +52,7 @@ def server() -> Iterator[Server]:
         execute(found.dsn(), "CREATE DATABASE template_queue")
         with connect(found.dsn("template_queue"), name="tests") as connection:
             migrate(connection)
+            make_test_roles(connection)
         yield found
 
 

@@ -55,8 +55,8 @@ def test_only_a_restartable_job_is_run_again(stage: Scene) -> None:
     victim = stage.start_worker()
     again = stage.begin("work_again", seconds=3)
     never = stage.begin("work", seconds=3)
-    sibling = stage.start_worker()
     kill(victim)
+    sibling = stage.start_worker()
     stage.wait_for_run(again, "lost")
     stage.wait_for_run(never, "lost")
     stage.wait_for_run(again, "succeeded", attempt=2)
@@ -119,7 +119,7 @@ def test_a_waiting_twin_does_not_stop_the_rescue_of_the_others(stage: Scene) -> 
 def test_three_siblings_rescue_a_dead_worker_once(stage: Scene) -> None:
     """Many reapers see the same dead worker at the same time."""
     victim = stage.start_worker()
-    lost = [stage.begin("work_again", seconds=6) for _ in range(3)]
+    lost = [stage.begin("work_again", seconds=12) for _ in range(3)]
     siblings = [stage.start_worker() for _ in range(3)]
     kill(victim)
     for queue_job_id in lost:

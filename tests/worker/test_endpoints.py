@@ -22,7 +22,7 @@ from tests.support.endpoints import Page, address_of, get, metrics_of
 from tests.support.eventually import eventually
 from tests.support.jobs import without_ticker
 from tests.support.postgres import free_port
-from tests.support.processes import WorkerProcess, call, environment, worker_process
+from tests.support.processes import WorkerProcess, as_worker, call, environment, worker_process
 from tests.support.proxy import proxy_to
 from tests.support.series import documented_rows
 
@@ -103,7 +103,7 @@ def test_port_0_means_no_endpoints(env: dict[str, str]) -> None:
 
 
 def test_an_address_of_another_machine_is_refused_in_one_line(env: dict[str, str]) -> None:
-    done = call({**env, "QUEUE_WORKER_HTTP_HOST": "192.0.2.1"}, "worker")
+    done = call({**as_worker(env), "QUEUE_WORKER_HTTP_HOST": "192.0.2.1"}, "worker")
     assert done.returncode == 78
     (line,) = done.stderr.splitlines()
     assert "QUEUE_WORKER_HTTP_HOST" in line
