@@ -68,6 +68,21 @@ READINGS = (
     ),
     Reading("measure_running", ("job",), {"job_running_runs": "Runs that are claimed now."}),
     Reading("measure_workers", ("kind",), {"queue_worker_fleet_processes": "Processes that live."}),
+    Reading(
+        "measure_alert_deliveries",
+        ("sink", "state"),
+        {
+            "alert_deliveries": (
+                "Messages of alerts that wait, or were delivered or given up within the last hour; "
+                "left out if none."
+            ),
+        },
+    ),
+    Reading(
+        "measure_retention",
+        ("policy",),
+        {"retention_removed_rows_total": "Rows that retention has removed, since ever."},
+    ),
 )
 
 

@@ -153,6 +153,8 @@ CREATE TABLE queue_worker.alert_delivery (
 
 CREATE INDEX alert_delivery_waiting_idx ON queue_worker.alert_delivery (next_try_at)
     WHERE state = 'waiting';
+CREATE INDEX alert_delivery_ended_idx ON queue_worker.alert_delivery (ended_at)
+    WHERE ended_at IS NOT NULL;
 
 COMMENT ON TABLE queue_worker.alert_delivery IS 'Each message for each sink, and what came of it.';
 COMMENT ON COLUMN queue_worker.alert_delivery.message_id IS 'The message.';

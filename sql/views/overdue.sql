@@ -36,7 +36,10 @@ JOIN LATERAL (
     ORDER BY due_at
     LIMIT 1
 ) AS late ON true
-WHERE queue_worker.find_pause(known.name, known.queue) IS NULL;
+WHERE NOT EXISTS (  -- not by find_pause(), which would be called for every job
+    SELECT FROM queue_worker.pause AS p
+    WHERE (p.kind, p.name) IN (('job', known.name), ('queue', known.queue))
+);
 
 COMMENT ON VIEW queue_worker.overdue IS
     'Jobs that are due by their schedule and have no run: the tick was decided by nobody for ten seconds, or its run has waited for a minute. What somebody has paused is not overdue. A job that is in no registry any more stays here until its next_due_at is set to null.';

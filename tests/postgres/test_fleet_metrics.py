@@ -128,6 +128,68 @@ async def test_what_is_due_in_a_queue_and_for_how_long(
     assert found['queue_worker_fleet_processes{kind="worker"}'] == 0
 
 
+def tell(connection: psycopg.Connection[Any], sink: str, state: str, ended: str | None) -> None:
+    connection.execute(
+        """INSERT INTO queue_worker.alert_delivery (message_id, sink, state, ended_at)
+           SELECT message_id, %s, %s, now() - %s::interval FROM queue_worker.alert_message""",
+        [sink, state, ended],
+    )
+
+
+def write_messages(connection: psycopg.Connection[Any], count: int) -> None:
+    connection.execute(
+        """INSERT INTO queue_worker.alert (fingerprint, type, subject, summary, first_seen_at,
+               last_seen_at, count, untold, recovers_by)
+           VALUES ('f', 'JOB_FAILED', 'a', 'failed', now(), now(), 1, 0, 'success')"""
+    )
+    connection.execute(
+        """INSERT INTO queue_worker.alert_message (fingerprint, kind, type, subject, summary,
+               first_seen_at, last_seen_at, count, held_back, command)
+           SELECT 'f', 'raised', 'JOB_FAILED', 'a', 'failed', now(), now(), 1, 0, ''
+           FROM generate_series(1, %s)""",
+        [count],
+    )
+
+
+async def test_what_came_of_messages_by_sink_and_state(
+    connection: psycopg.Connection[Any], metrics: FleetMetrics
+) -> None:
+    write_messages(connection, 3)
+    tell(connection, "slack", "waiting", None)
+    tell(connection, "mail", "given_up", "59 minutes")
+    tell(connection, "log", "delivered", "1 minute")
+    tell(connection, "old", "delivered", "61 minutes")
+    await metrics.refresh()
+    found = {name: value for name, value in series(metrics).items() if "deliveries" in name}
+    assert found == {
+        'alert_deliveries{sink="slack",state="waiting"}': 3,
+        'alert_deliveries{sink="mail",state="given_up"}': 3,
+        'alert_deliveries{sink="log",state="delivered"}': 3,
+    }
+
+
+async def test_what_retention_has_removed_by_policy(
+    connection: psycopg.Connection[Any], metrics: FleetMetrics
+) -> None:
+    for plan_id, removed in enumerate((5, 7), 1):
+        connection.execute(
+            """INSERT INTO queue_worker.retention_plan (plan_id, policy_digest)
+               OVERRIDING SYSTEM VALUE VALUES (%s, '')""",
+            [plan_id],
+        )
+        connection.execute(
+            """INSERT INTO queue_worker.retention_step (plan_id, policy, relation, cutoff, rows,
+                   of_rows, bytes, removed)
+               VALUES (%(plan)s, 'run_ledger', 'queue_worker.run', now(), 9, 9, 0, %(removed)s),
+                   (%(plan)s, 'events', 'queue_worker.run', now(), 9, 9, 0, 0)""",
+            {"plan": plan_id, "removed": removed},
+        )
+    await metrics.refresh()
+    found = series(metrics)
+    assert found['retention_removed_rows_total{policy="run_ledger"}'] == 12
+    assert found['retention_removed_rows_total{policy="events"}'] == 0
+
+
 async def test_the_database_is_asked_once_in_a_while_however_often_anybody_looks(
     metrics: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +239,9 @@ def crowded(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
             FROM generate_series(1, 10 * {JOBS}) AS g""",
         [],
     )
+    write_messages(connection, FINISHED // 10)
+    tell(connection, "log", "delivered", "2 hours")
+    tell(connection, "mail", "given_up", "2 hours")
     return connection
 
 
