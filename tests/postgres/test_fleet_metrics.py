@@ -239,7 +239,7 @@ def crowded(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
             FROM generate_series(1, 10 * {JOBS}) AS g""",
         [],
     )
-    write_messages(connection, FINISHED // 10)
+    write_messages(connection, FINISHED // 4)
     tell(connection, "log", "delivered", "2 hours")
     tell(connection, "mail", "given_up", "2 hours")
     return connection
