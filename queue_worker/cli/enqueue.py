@@ -16,8 +16,8 @@ from queue_worker.cli.invocation import (
     ready_database,
 )
 from queue_worker.cli.output import print_json, say
-from queue_worker.housekeeping import load_jobs
 from queue_worker.queue.client import SyncQueueClient
+from queue_worker.registry import load_registry
 
 
 def _seconds(text: str) -> timedelta:
@@ -49,7 +49,7 @@ def enqueue(
     """Put a job into the queue and return at once."""
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = load_jobs(settings.app)
+    registry = load_registry(settings.app)
     with ready_database(settings) as connection:
         answer = SyncQueueClient(registry, settings).enqueue(
             job,

@@ -6,7 +6,7 @@ import typer
 
 from queue_worker.cli.invocation import AsJson, Invocation
 from queue_worker.cli.output import print_json, print_table
-from queue_worker.housekeeping import load_jobs
+from queue_worker.registry import load_registry
 
 _COLUMNS = ("name", "schedule", "queue", "timeout", "description")
 
@@ -27,7 +27,7 @@ def jobs(context: typer.Context, as_json: AsJson = False) -> None:
             "runbook": job.runbook,
             "description": job.description,
         }
-        for job in load_jobs(invocation.registry_path)
+        for job in load_registry(invocation.registry_path)
     ]
     if as_json:
         print_json(rows)

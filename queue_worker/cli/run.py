@@ -18,9 +18,9 @@ from queue_worker.cli.invocation import (
 )
 from queue_worker.cli.output import messages, out, print_json, say, say_aside, styled_outcome
 from queue_worker.governance.reports import Row, follow_job
-from queue_worker.housekeeping import load_jobs
 from queue_worker.observability.logs import configure_logs
 from queue_worker.queue.client import SyncQueueClient
+from queue_worker.registry import load_registry
 from queue_worker.worker.inline import run_inline
 from queue_worker.worker.loop import new_runner
 
@@ -49,7 +49,7 @@ def run(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings()
-    registry = load_jobs(settings.app)
+    registry = load_registry(settings.app)
     definition = registry.get(job)
     given = parse_arguments(job, arguments)
     with ready_database(settings) as connection:

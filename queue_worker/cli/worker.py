@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from queue_worker.cli.invocation import Invocation, ready_database
-from queue_worker.housekeeping import load_jobs
 from queue_worker.observability.logs import configure_logs
+from queue_worker.registry import load_registry
 from queue_worker.worker.loop import new_runner
 from queue_worker.worker.process import Worker
 
@@ -30,7 +30,7 @@ def worker(
     """
     invocation: Invocation = context.obj
     settings = invocation.settings(queues=queues, concurrency=concurrency)
-    registry = load_jobs(settings.app)
+    registry = load_registry(settings.app)
     with ready_database(settings):
         configure_logs(settings)
     with new_runner(settings) as runner:

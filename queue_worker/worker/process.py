@@ -12,7 +12,6 @@ import structlog
 
 from queue_worker.execution.run import EndedRun
 from queue_worker.governance.pooler import require_direct_connection
-from queue_worker.housekeeping import with_housekeeping
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.claimer import Claimer
@@ -47,7 +46,6 @@ class Worker:
     """
 
     def __init__(self, registry: JobRegistry, settings: Settings) -> None:
-        registry = with_housekeeping(registry)
         self._settings = settings
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
