@@ -9,6 +9,7 @@ import pytest
 from psycopg import errors as postgres
 
 CLAIM = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s"
+READ_ROWS = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'procrastinate_jobs'"
 
 
 @pytest.fixture
@@ -83,13 +84,10 @@ def test_a_worker_is_deleted_without_a_look_at_every_job_that_ever_ran(
     )
     connection.execute("ANALYZE procrastinate_jobs")
     connection.execute("SELECT pg_stat_force_next_flush()")
-    before = _one(connection, _READ_ROWS)
+    before = _one(connection, READ_ROWS)
     connection.execute("DELETE FROM procrastinate_workers WHERE id = %s", [registered])
     connection.execute("SELECT pg_stat_force_next_flush()")
-    assert _one(connection, _READ_ROWS) - before < 100
-
-
-_READ_ROWS = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'procrastinate_jobs'"
+    assert _one(connection, READ_ROWS) - before < 100
 
 
 def test_events_go_with_their_jobs(connection: psycopg.Connection[Any]) -> None:

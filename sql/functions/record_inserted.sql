@@ -1,0 +1,30 @@
+CREATE OR REPLACE FUNCTION queue_worker.record_inserted() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path FROM CURRENT
+AS $$
+DECLARE
+    workers bigint[] := (
+        SELECT array_agg(DISTINCT i.worker_id) FROM inserted AS i WHERE i.worker_id IS NOT NULL);
+BEGIN
+    IF workers IS NOT NULL THEN
+        PERFORM queue_worker.check_worker(workers);
+    END IF;
+    INSERT INTO procrastinate_events (job_id, type)
+    SELECT i.id, 'deferred' FROM inserted AS i WHERE i.status = 'todo';
+
+    PERFORM pg_notify('procrastinate_queue_v1#' || told.queue_name, told.hint),
+            pg_notify('procrastinate_any_queue_v1', told.hint)
+       FROM (
+            SELECT i.queue_name,
+                   json_build_object(
+                       'type', 'job_inserted', 'job_id', max(i.id), 'count', count(*))::text AS hint
+              FROM inserted AS i
+             WHERE i.status = 'todo'
+             GROUP BY i.queue_name
+       ) AS told;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION queue_worker.record_inserted() IS
+    'Trigger of procrastinate_jobs: the events that procrastinate records for each new job and its notifications, for a whole statement at once. Refuses a worker that is not registered.';
