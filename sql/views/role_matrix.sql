@@ -59,6 +59,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT UPDATE', 'content_pipeline.retry_intent'),
     ('worker', 'function', 'EXECUTE', 'content_pipeline.rate_z_score'),
     ('worker', 'function', 'EXECUTE', 'content_pipeline.make_event_partitions'),
+    ('worker', 'function', 'EXECUTE', 'content_pipeline.read_cluster'),
 
     -- The reader: all views (below), and the tables of which none holds the arguments of a job.
     ('reader', 'table', 'SELECT', 'queue_worker.run queue_worker.tick queue_worker.job'),

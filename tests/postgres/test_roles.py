@@ -82,6 +82,7 @@ def test_functions_with_their_owners_rights_are_few_and_have_a_fixed_path(
         "enqueue": '{"search_path=public, pg_temp"}',
         "enqueue_jobs": '{"search_path=public, pg_temp"}',
         "make_event_partitions": '{"search_path=pg_catalog, pg_temp"}',
+        "read_cluster": '{"search_path=pg_catalog, pg_temp"}',
     }
 
 
