@@ -93,12 +93,12 @@ class Worker:
 
     async def _serve(self) -> int:
         await self._station.open(self._queues, self._settings.concurrency)
-        log.info("worker.started", **self._facts())
         watchdog = Watchdog(
             self._settings, deadline=self._station.deadline, give_up=self._end_blocked
         )
         watchdog.start()
         with self._signals(watchdog):
+            log.info("worker.started", **self._facts())  # from here on it can be stopped
             loops = self._start_loops()
             self._instruments.watch(self._listener, self._schema, watchdog, self._stopping.is_set)
             await self._wait_for_end(loops | self._station.loops)

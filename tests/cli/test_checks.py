@@ -162,7 +162,7 @@ def test_clocks_that_differ_are_a_warning_and_fail_the_validation(
     assert_only(check(), "clock", "60 s apart", 0)
     settings = load_settings(database_url=as_login(database, "worker"))
     with pytest.raises(EnvironmentInvalid, match="clock: The clocks") as caught:
-        validate(settings, load_jobs(JOBS, ()))
+        validate(settings)
     assert caught.value.failed == ("clock",)
 
 
@@ -234,7 +234,7 @@ def test_what_holds_vacuum_back_is_a_warning_and_fails_the_validation(
     for variable, value in env.items():
         monkeypatch.setenv(variable, value)
     with pytest.raises(EnvironmentInvalid) as caught:
-        validate(load_settings(database_url=as_login(database, "worker")), load_jobs(JOBS, ()))
+        validate(load_settings(database_url=as_login(database, "worker")))
     assert caught.value.failed == (name,)
 
 
