@@ -24,7 +24,8 @@ BEGIN
     ), known AS MATERIALIZED (
         SELECT h.*, EXISTS (
                    SELECT FROM queue_worker.worker AS w
-                    WHERE w.ended_at IS NULL AND (w.jobs IS NULL OR h.job = ANY (w.jobs))
+                    WHERE w.ended_at IS NULL AND w.kind = 'worker'
+                      AND (w.jobs IS NULL OR h.job = ANY (w.jobs))
                ) AS is_known
           FROM heads AS h
     )
@@ -44,11 +45,24 @@ BEGIN
      WHERE NOT h.is_known AND h.due_since < moment - find_alert_conditions.unknown_after
      GROUP BY h.job
     UNION ALL
+    SELECT 'JOB_UNKNOWN', j.name, j.name, NULL,
+           format('due by its schedule since %s UTC, and no living worker knows it; if it was taken '
+                  'out of the code: queue-worker retire %s',
+                  to_char(j.next_due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), j.name),
+           'absence'
+      FROM queue_worker.job AS j
+     WHERE j.next_due_at < moment - find_alert_conditions.unknown_after
+       AND queue_worker.is_unknown(j.name)
+       AND queue_worker.find_pause(j.name, j.queue) IS NULL
+       AND NOT EXISTS (SELECT FROM queue_worker.tick AS t WHERE t.job = j.name AND t.due_at >= j.next_due_at)
+       AND NOT EXISTS (SELECT FROM known AS h WHERE h.job = j.name AND NOT h.is_known)
+    UNION ALL
     SELECT 'JOB_MISSED', o.job, o.job, NULL,
            format('due at %s UTC and no run: %s',
                   to_char(o.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), o.because),
            'success'
       FROM queue_worker.overdue AS o
+     WHERE NOT queue_worker.is_unknown(o.job)
     UNION ALL
     SELECT 'JOB_RUNNING_LONG', r.job, r.job, r.run_id,
            format('it has been running since %s UTC; 99 of 100 runs take less than %s s',

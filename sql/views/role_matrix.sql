@@ -28,6 +28,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.close_lost_run queue_worker.rescue_ownerless'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.wake_workers queue_worker.find_pause'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.require_actor queue_worker.find_queue_heads'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('worker', 'table', 'SELECT', 'queue_worker.pause'),
 
     -- The worker: alerts, which it finds, folds into messages and delivers.
@@ -72,6 +73,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'table', 'SELECT', 'queue_worker.audit_chain queue_worker.audit_head'),
     ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.find_pause queue_worker.alert_command'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.verify_audit queue_worker.audit_anchor'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.hash_audit')
 ), queue AS (

@@ -29,13 +29,15 @@ COMMANDS = [
 ]
 LEVERS = {
     "pause_job", "pause_queue", "resume_job", "resume_queue", "cancel_job", "retry_job",
+    "retire_job",
     "requeue_lost", "release_lock", "verify_audit", "audit_anchor",
 }  # fmt: skip
 
 STATE = """
     INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,
-        concurrency, last_heartbeat_at)
-    SELECT worker_id, 'worker', 'here', 1, '0', 'd', '{}', 1, now() - interval '1 hour'
+        concurrency, last_heartbeat_at, jobs)
+    SELECT worker_id, 'worker', 'here', 1, '0', 'd', '{}', 1, now() - interval '1 hour',
+           '{insight_engine,signal_generator}'
       FROM procrastinate_register_worker_v1();
     INSERT INTO procrastinate_jobs (id, queue_name, task_name, status, attempts, lock, worker_id)
     SELECT v.*, CASE WHEN v.status = 'doing' THEN w.worker_id END

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from queue_worker.database import connect
-from tests.support.alerts import look, messages, record, tend
+from tests.support.alerts import look, messages, record, register, tend
 
 
 def put(connection: Any, job: str, **columns: Any) -> int:
@@ -18,15 +18,6 @@ def put(connection: Any, job: str, **columns: Any) -> int:
         f"INSERT INTO procrastinate_jobs ({', '.join(row)}) VALUES ({marks}) RETURNING id", row
     ).fetchone()
     return int(found[0])
-
-
-def register(connection: Any, *jobs: str) -> None:
-    connection.execute(
-        "INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,"
-        " concurrency, jobs) SELECT worker_id, 'worker', 'h', 1, '0', 'x', '{}', 1, %s"
-        " FROM procrastinate_register_worker_v1()",
-        [list(jobs)],
-    )
 
 
 def told(connection: Any) -> list[tuple[str, str]]:

@@ -250,6 +250,7 @@ def test_a_temporary_table_of_the_enqueuer_leads_nothing_astray(
 OF_OTHERS = (
     "demo_", "create_migration_ledger", "record_migration", "record_fingerprints", "cancel_job",
     "pause_", "resume_", "read_audit_anchor", "release_lock_key", "requeue_lost", "retry_job",
+    "retire_job",
     "retention_undo_plan", "testing_", "verify_audit",
 )  # fmt: skip
 
