@@ -2,6 +2,7 @@
 CREATE OR REPLACE FUNCTION queue_worker.is_unknown(job text) RETURNS boolean
     LANGUAGE sql
     STABLE
+    COST 10000  -- asked last, of the few jobs that are due
 AS $$
     SELECT coalesce(bool_and(coalesce(is_unknown.job <> ALL (living.jobs), false)), false)
       FROM queue_worker.worker AS living

@@ -134,3 +134,24 @@ def test_a_look_is_quick_whatever_waits_and_whatever_has_finished(connection: An
     connection.execute("SELECT pg_stat_force_next_flush()")
     after = connection.execute(buffers).fetchone()[0]
     assert after - before < 2_000, "it has read far more than the heads of the queues"
+
+
+def test_a_look_is_quick_however_many_run_and_whatever_has_failed(connection: Any) -> None:
+    """What a job usually takes is found once, and in the newest runs alone."""
+    connection.execute(
+        "ALTER TABLE queue_worker.run DISABLE TRIGGER USER;"
+        "INSERT INTO queue_worker.run (queue_job_id, attempt, job, outcome, queue, enqueued_at, enqueued_by,"
+        " started_at, finished_at, error_class) SELECT i, 1, 'a', 'failed', 'q', now(), 'me', now(), now(), 'E'"
+        " FROM generate_series(1, 20000) AS i;"
+        "ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER;"
+        "INSERT INTO procrastinate_jobs (task_name, queue_name, status, worker_id, queue_worker_claimed_at)"
+        " SELECT 'a', 'q', 'doing', 1, now() - interval '1 hour' FROM generate_series(1, 300) AS i"
+    )
+    connection.execute("ANALYZE queue_worker.run")
+    look(connection)
+    buffers = "SELECT sum(heap_blks_hit + idx_blks_hit + heap_blks_read + idx_blks_read) FROM pg_statio_user_tables WHERE relname = 'run'"
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    before = connection.execute(buffers).fetchone()[0]
+    look(connection)
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    assert connection.execute(buffers).fetchone()[0] - before < 500

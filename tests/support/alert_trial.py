@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,9 +44,14 @@ def main() -> None:
             for how in order:
                 rate = measure(server, how, plan.failures, plan.workers)
                 rates[how].append(rate)
-                print(f"{how:8}{rate:8,.0f} failures/s", flush=True)
+                say(f"{how:8}{rate:8,.0f} failures/s")
     share = median(rates["with"]) / median(rates["without"])
-    print(f"median with ÷ without: {share:.3f}")
+    say(f"median with ÷ without: {share:.3f}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def measure(server: Server, how: str, failures: int, workers: int) -> float:
@@ -68,7 +74,9 @@ def measure(server: Server, how: str, failures: int, workers: int) -> float:
 
 def check_told(own: Connection, receiver: Receiver, failures: int) -> None:
     """One message within the window, and the next one tells of all that were held back."""
-    eventually(lambda: own.execute("SELECT count(*) FROM queue_worker.alert_event").fetchone() == (0,))
+    eventually(
+        lambda: own.execute("SELECT count(*) FROM queue_worker.alert_event").fetchone() == (0,)
+    )
     (first,) = eventually(receiver.told)
     assert first["held_back"] == 0
     own.execute("UPDATE queue_worker.alert SET window_ends_at = now()")
