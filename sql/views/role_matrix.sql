@@ -83,8 +83,8 @@ WITH decided (role, kind, privileges, objects) AS (
 ), named AS (
     SELECT d.role, d.kind, privilege.name AS privilege, object.name AS object
     FROM decided AS d
-    CROSS JOIN regexp_split_to_table(d.privileges, ' ') AS privilege (name)
-    CROSS JOIN regexp_split_to_table(d.objects, ' ') AS object (name)
+    CROSS JOIN unnest(string_to_array(d.privileges, ' ')) AS privilege (name)
+    CROSS JOIN unnest(string_to_array(d.objects, ' ')) AS object (name)
     UNION ALL
     SELECT part.name, 'schema', 'USAGE', q.schema
     FROM queue AS q

@@ -16,7 +16,7 @@ from queue_worker.governance.checks.schema import FOREVER
 from queue_worker.governance.migrations import migrate
 from queue_worker.governance.roles import make_roles, read_roles
 from queue_worker.jobs import first_party
-from queue_worker.statements import positional_statement, sql_root
+from queue_worker.statements import positional_statement, sql_root, statement
 from tests.support.content import add_events, add_request, carry_out
 from tests.support.jobs import without_ticker
 from tests.support.role_matrix import read_matrix, written_matrix
@@ -244,6 +244,14 @@ def test_a_temporary_table_of_the_enqueuer_leads_nothing_astray(
         assert own.execute(f"SELECT count(*) FROM pg_temp.{table}").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (2,)
     assert connection.execute("SELECT count(*) FROM procrastinate_events").fetchone() == (2,)
+
+
+def test_the_rights_of_a_worker_are_compared_without_a_compilation(connection: Connection) -> None:
+    """Every worker does so at its start; above jit_above_cost it took most of a second."""
+    (row,) = connection.execute(
+        f"EXPLAIN (FORMAT JSON) {statement('check_missing_privileges')}"
+    ).fetchall()
+    assert row[0][0]["Plan"]["Total Cost"] < 10_000
 
 
 # Statements of migrations and operators, and of the demo, which is its own database administrator.

@@ -9,7 +9,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
@@ -58,10 +58,12 @@ def measure(server: Server, how: str, failures: int, workers: int) -> float:
     """Failures a second, from the first start to the last end that is recorded."""
     with receiving() as receiver, new_database(server) as dsn, connect(dsn, name="trial") as own:
         if how == "without":
-            own.execute("ALTER TABLE queue_worker.run DISABLE TRIGGER run_alerts")
+            own.execute(
+                "DROP TRIGGER run_alerts ON queue_worker.run"
+            )  # a worker refuses a disabled one
         enqueue(dsn, failures)
-        with fleet(dsn, receiver, workers):
-            eventually(lambda: ended(own) == failures, within=300)
+        with fleet(dsn, receiver, workers) as processes:
+            eventually(lambda: ended(own, processes) == failures, within=300)
             if how == "with":
                 check_told(own, receiver, failures)
         row = own.execute(
@@ -85,7 +87,8 @@ def check_told(own: Connection, receiver: Receiver, failures: int) -> None:
     assert (second["count"], second["held_back"]) == (failures, failures - first["count"])
 
 
-def ended(own: Connection) -> int:
+def ended(own: Connection, processes: Sequence[subprocess.Popen[bytes]]) -> int:
+    assert all(process.poll() is None for process in processes), "a worker has ended"
     row = own.execute("SELECT count(*) FROM queue_worker.run WHERE job = 'fails'").fetchone()
     time.sleep(0.2)  # whoever looks takes no part of what is measured
     return int(row[0]) if row else 0
@@ -110,7 +113,9 @@ def new_database(server: Server) -> Iterator[str]:
 
 
 @contextmanager
-def fleet(dsn: str, receiver: Receiver, workers: int) -> Iterator[None]:
+def fleet(
+    dsn: str, receiver: Receiver, workers: int
+) -> Iterator[Sequence[subprocess.Popen[bytes]]]:
     """Workers that log into nothing; stopped at the end."""
     env = environment(
         dsn,
@@ -128,7 +133,7 @@ def fleet(dsn: str, receiver: Receiver, workers: int) -> Iterator[None]:
             for _ in range(workers)
         ]
         try:
-            yield
+            yield processes
         finally:
             for process in processes:
                 process.terminate()
