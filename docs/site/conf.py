@@ -75,18 +75,23 @@ PAGES_INSTEAD = {
     "examples/shop": "site/example.md",
     "monitoring/": "site/monitoring.md",
 }
-FROM_THE_ROOT = {"site/contributing": "CONTRIBUTING.md", "site/changelog": "CHANGELOG.md"}
-DOCS = Path(__file__).resolve().parents[1]
+FROM_THE_ROOT = {
+    "index": "README.md",
+    "site/contributing": "CONTRIBUTING.md",
+    "site/changelog": "CHANGELOG.md",
+}
+ROOT = Path(__file__).resolve().parents[2]
+LINK = r"(?<=\]\()"
 
 
 def read_source(_: Sphinx, name: str, content: list[str]) -> None:
     """Pages of the root are read from there; a link that leaves the site gets its page instead."""
-    if root := FROM_THE_ROOT.get(name):
-        text = (DOCS.parent / root).read_text()
-        content[0] = text.replace("](docs/", "](../").replace("](CHANGELOG.md)", "](changelog.md)")
     up = "../" * name.count("/")
+    if root := FROM_THE_ROOT.get(name):
+        text = re.sub(rf"{LINK}(?!https?:|#)", f"{up}../", (ROOT / root).read_text())
+        content[0] = f"{text.replace(f']({up}../docs/', f']({up}')}\n{content[0]}"
     for link, page in PAGES_INSTEAD.items():
-        content[0] = content[0].replace(f"]({link})", f"]({up}{page})")
+        content[0] = re.sub(rf"{LINK}{re.escape(up + link)}(?=[)#])", up + page, content[0])
 
 
 def setup(app: Sphinx) -> None:
