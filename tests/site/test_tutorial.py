@@ -1,6 +1,6 @@
 """docs/TUTORIAL.md as a new user follows it: every block, in order, as it stands.
 
-Its own `pip install queue-worker` installs the wheel that is built here, into the environment that it
+Its own `pip install` installs the wheel that is built here, into the environment that it
 has made. What the wheel needs comes from the environment of the tests, so that no network is needed;
 with TEST_TUTORIAL_VENV the tutorial takes place in that environment instead, which holds the wheel and
 its pinned requirements alone: that is how .ci/run calls it. Only the port is another.
@@ -36,10 +36,9 @@ def reader(empty_database: str, tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who has a database, and nothing else."""
     tests = environment(empty_database)
     found = {name: tests[name] for name in tests if name in {"HOME", "LANG", "DATABASE_URL"}}
-    python, wheels = tmp_path / "bin" / "python3", tmp_path / "wheels"
+    python = tmp_path / "bin" / "python3"
     python.parent.mkdir()
     python.symlink_to(Path(sys.base_prefix) / "bin" / "python3")
-    build_wheel(wheels)
     if GIVEN:
         (tmp_path / "tutorial").mkdir()
         (tmp_path / "tutorial" / ".venv").symlink_to(GIVEN)
@@ -48,7 +47,6 @@ def reader(empty_database: str, tmp_path: Path) -> dict[str, str]:
     return found | {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
         "COLUMNS": "200",
     }
 
@@ -125,9 +123,11 @@ def test_a_job_runs_on_a_schedule_fails_alerts_is_fixed_and_retried(
     reader: dict[str, str], tmp_path: Path
 ) -> None:
     tutorial = Tutorial(reader, tmp_path)
-    installed = tutorial.run("mkdir -p tutorial/shop")
-    assert GIVEN or "Successfully installed queue-worker-" in installed
+    tutorial.run("mkdir -p tutorial/shop")
     tutorial.enter()
+    build_wheel(tmp_path / "tutorial")
+    installed = tutorial.run("pip install queue_worker-")
+    assert GIVEN or "Successfully installed queue-worker-" in installed
     tutorial.run_before_all_others("export DATABASE_URL")
     tutorial.save("# shop/jobs.py")
     tutorial.run("echo ")
