@@ -34,7 +34,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True
-maximum_signature_line_length = 80
+maximum_signature_line_length = 110
 add_module_names = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -42,6 +42,7 @@ napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "queue_worker"
+html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_copyright = False

@@ -20,7 +20,7 @@ DESK = (1280, 800)
 LOOK = """({
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
-    heading: document.querySelector("h1")?.getBoundingClientRect().width ?? 0,
+    heading: document.querySelector("article :is(h1, h2)")?.getBoundingClientRect().width ?? 0,
     menu: [...document.querySelectorAll(".sidebar-tree a.reference")].filter(seen).length,
     button: seen(document.querySelector(".mobile-header .nav-overlay-icon")),
 })"""

@@ -25,7 +25,7 @@ class Chromium:
 
     def __init__(self, requests: int, answers: int) -> None:
         self._requests = requests
-        self._answers = os.fdopen(answers, "rb")
+        self._answers = answers
         self._rest = b""
         self._number = 0
         self._session: str | None = None
@@ -78,7 +78,7 @@ class Chromium:
 
     def _read(self) -> Message:
         while b"\0" not in self._rest:
-            part = self._answers.read1(65_536)  # type: ignore[attr-defined]
+            part = os.read(self._answers, 65_536)
             assert part, "the browser has ended"
             self._rest += part
         text, _, self._rest = self._rest.partition(b"\0")
