@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import site
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.processes import REPOSITORY
 
-# What the environment of the tests has, and an empty one has not, or has of its own.
+# What a new environment has of its own, or is to get.
 _OURS = ("queue_worker", "_editable_impl_queue_worker", "__editable__")
 _PIP = ("pip", "setuptools", "distutils-precedence.pth", "_distutils_hack")
 
@@ -24,10 +23,11 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def link_dependencies(folder: Path) -> Path:
-    """A folder with all that is installed here but queue_worker: as if it had been installed there."""
+def link_dependencies(folder: Path, environment: Path) -> Path:
+    """A folder with all that is installed in an environment but queue_worker itself."""
     folder.mkdir()
-    for path in Path(site.getsitepackages()[0]).iterdir():
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    for path in packages.iterdir():
         if not path.name.startswith((*_OURS, *_PIP)) and path.suffix != ".pth":
             (folder / path.name).symlink_to(path)
     return folder
