@@ -20,7 +20,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, *BUILD.split(), str(folder)], cwd=REPOSITORY, capture_output=True,
-        text=True, check=False, timeout=110,
+        text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder

@@ -61,6 +61,7 @@ def pages_of(site: Path) -> list[str]:
 
 
 @NEEDED
+@pytest.mark.timeout(300)  # with the build a minute, unless the machine has other things to do
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_every_page_fits_and_asks_nothing_of_anybody_else(
     site: Path, address: str, browser: Chromium, size: tuple[int, int]
