@@ -1,11 +1,25 @@
-"""The code blocks of a page: what a reader would copy."""
+"""The code blocks of a page: what a reader would copy.
+
+Whoever reads the blocks of a page here claims them: tests/unit/test_every_block.py finds those that
+no test has asked for. A block that cannot be run says why, in the line above it:
+
+    <!-- not run: needs a Docker engine -->
+"""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+# What a reader would run. Other blocks (json, text, yaml, toml, mermaid) only show something.
+RUNNABLE = frozenset({"sh", "bash", "sql", "python", "console"})
+_BLOCK = re.compile(
+    r"(?:^<!-- not run: (?P<why>.+?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -14,6 +28,8 @@ class Block:
 
     language: str
     text: str
+    line: int = 0
+    not_run: str | None = None
 
     @property
     def file(self) -> str | None:
@@ -24,11 +40,32 @@ class Block:
     def lines(self) -> list[str]:
         return self.text.splitlines()
 
+    @property
+    def statements(self) -> list[str]:
+        """Of SQL: what stands between the semicolons."""
+        return [part.strip() for part in self.text.split(";") if part.strip()]
 
-def read_blocks(page: Path) -> list[Block]:
-    """Its blocks, in order."""
-    found = re.findall(r"```(\w+)\n(.*?)```", page.read_text(), flags=re.DOTALL)
-    return [Block(*block) for block in found]
+
+def blocks_in(text: str) -> list[Block]:
+    """All blocks of a text, in order."""
+    return [
+        Block(
+            found["language"],
+            found["text"],
+            text[: found.start("text")].count("\n"),
+            found["why"],
+        )
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def read_blocks(page: Path, *languages: str) -> list[Block]:
+    """Claim the blocks of a page, in order: those of these languages, or all that can be run."""
+    return [
+        block
+        for block in blocks_in(page.read_text())
+        if block.not_run is None and (not languages or block.language in languages)
+    ]
 
 
 def write_files(blocks: Iterable[Block], folder: Path) -> None:
@@ -38,3 +75,29 @@ def write_files(blocks: Iterable[Block], folder: Path) -> None:
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+
+
+def claims_in(source: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """The pages whose blocks this test reads, as paths in the repository, each with the languages."""
+    tree = ast.parse(source)
+    named = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "read_blocks":
+            page, *languages = call.args
+            if isinstance(page, ast.Name):
+                page = named.get(page.id, page)
+            if name := "/".join(_texts_of(page)):  # who is handed a page claims nothing
+                yield name, frozenset(_texts_of(*languages)) or RUNNABLE
+
+
+def _texts_of(*nodes: ast.AST) -> list[str]:
+    """The texts in these expressions, in the order in which they stand there."""
+    parts = [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    parts.sort(key=lambda part: (part.lineno, part.col_offset))
+    return [part.value for part in parts if isinstance(part.value, str)]
