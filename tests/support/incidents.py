@@ -76,6 +76,14 @@ class World:
     def wait_until_claimed(self, number: int) -> None:
         self.wait_for("SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'doing'", number)
 
+    def wait_until_stuck(self) -> None:
+        self.wait_for("SELECT 1 FROM pg_stat_activity WHERE application_name = 'run 41.1 imports'")
+
+    def stop_when_ready(self, worker: WorkerProcess) -> None:
+        """Once its loops run: it has published the next tick."""
+        self.wait_for("SELECT 1 FROM queue_worker.job WHERE next_due_at > now()")
+        assert worker.stop() == 0
+
     def wait_for_alert(self, fingerprint: str) -> None:
         self.wait_for(
             "SELECT 1 FROM queue_worker.alerts_open WHERE fingerprint = %s AND told_at IS NOT NULL",
@@ -112,9 +120,7 @@ def a_job_failed(world: World) -> Incident:
 
 
 def a_job_did_not_run(world: World) -> Incident:
-    worker = world.start_worker()
-    world.wait_for("SELECT 1 FROM queue_worker.job WHERE next_due_at > now() AND name = 'nightly'")
-    assert worker.stop() == 0
+    world.stop_when_ready(world.start_worker())
     world.execute(
         "UPDATE queue_worker.job SET schedule_since = schedule_since - interval '1 day',"
         " next_due_at = next_due_at - interval '1 day' WHERE name = 'nightly'"
@@ -147,9 +153,9 @@ def a_worker_died(world: World) -> Incident:
 
 def a_lock_is_held(world: World) -> Incident:
     world.start_worker()
-    world.wait_until_claimed(world.enqueue("imports", '{"stuck": true}'))
+    world.enqueue("imports", '{"stuck": true}')
+    world.wait_until_stuck()
     world.enqueue("imports")
-    world.wait_for("SELECT 1 FROM pg_stat_activity WHERE application_name = 'run 41.1 imports'")
     yield
 
 
@@ -167,7 +173,8 @@ def a_lock_is_held_and_no_worker_is_left(world: World) -> Incident:
 
 def postgres_was_down(world: World, server: Server) -> Incident:
     world.start_worker()
-    world.wait_until_claimed(world.enqueue("imports", '{"stuck": true}'))
+    world.enqueue("imports", '{"stuck": true}')
+    world.wait_until_stuck()
     server.stop("immediate")
     yield
     server.start()
@@ -210,7 +217,7 @@ def alerts_storm(world: World) -> Incident:
 
 
 def a_bad_deploy(world: World) -> Incident:
-    assert world.start_worker().stop() == 0
+    world.stop_when_ready(world.start_worker())
     bad = world.start_worker(QUEUE_WORKER_APP=f"{JOBS}:deployed")
     world.enqueue("mails")
     world.enqueue("reports")
