@@ -19,7 +19,7 @@ import pytest
 from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
 from tests.cli.conftest import Answer, Command
-from tests.support.blocks import Block, blocks_in, read_blocks
+from tests.support.blocks import Block, blocks_in, read_blocks, sections_of
 from tests.support.eventually import eventually
 from tests.support.incidents import STATES, World
 from tests.support.postgres import Server, execute, temporary_server
@@ -33,19 +33,14 @@ FOUND = {0, 1, 69}  # what a command may exit with that only looks: nothing or s
 BY_A_SUPERUSER = {"The disk fills"}
 
 
-def sections() -> dict[str, dict[str, list[Block]]]:
-    """The blocks to be run: by symptom, by step."""
-    parts = re.split(r"^## (.+)\n", TEXT, flags=re.MULTILINE)[1:]
-    return {
-        title: {
-            step: [block for block in blocks_in(text) if block.not_run is None]
-            for step, text in zip(*[iter(re.split(r"^\*\*(.+?)(?:\.\*\*|\*\*)", body, flags=re.MULTILINE)[1:])] * 2, strict=True)
-        }
-        for title, body in zip(parts[::2], parts[1::2], strict=True)
+# The blocks to be run, by symptom and step.
+SECTIONS = {
+    title: {
+        step: [block for block in blocks_in(part) if block.not_run is None]
+        for step, part in sections_of(text, r"\*\*(.+?)\.?\*\*").items()
     }
-
-
-SECTIONS = sections()
+    for title, text in sections_of(TEXT).items()
+}
 
 
 class Desk:
@@ -159,7 +154,9 @@ def test_every_symptom_has_its_five_steps() -> None:
 
 
 def test_every_block_belongs_to_a_step() -> None:
-    placed = [block.text for steps in SECTIONS.values() for found in steps.values() for block in found]
+    placed = [
+        block.text for steps in SECTIONS.values() for found in steps.values() for block in found
+    ]
     assert placed == [block.text for block in read_blocks(PAGE, "sh", "sql")]
 
 

@@ -43,8 +43,8 @@ def run_line(command: Command, line: str, database: str) -> None:
     assert words[len(given)] == "queue-worker"
     answer = command(*words[len(given) + 1 :], DATABASE_URL=database, **given)
     assert answer.code == 0, (line, answer)
-    for value in given.values():
-        assert value in answer.out
+    if "jobs" in words:
+        assert given["RETENTION_SCHEDULE"] in answer.out
 
 
 def test_the_page_names_settings_that_there_are() -> None:

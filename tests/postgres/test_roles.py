@@ -332,7 +332,11 @@ def test_without_roles_a_migration_grants_nothing(empty_database: str) -> None:
 
 def test_the_logins_of_the_page_are_members_of_a_role(connection: Connection) -> None:
     """Under the names of the tests, and not for good: roles belong to the cluster."""
-    statements = [s for block in read_blocks(REPOSITORY / "docs" / "SECURITY.md", "sql") for s in block.statements]
+    statements = [
+        s
+        for block in read_blocks(REPOSITORY / "docs" / "SECURITY.md", "sql")
+        for s in block.statements
+    ]
     with connection.transaction(force_rollback=True):
         for statement in statements:
             connection.execute(statement.replace("queue_worker_", f"{PREFIX}_").encode())

@@ -68,6 +68,12 @@ def read_blocks(page: Path, *languages: str) -> list[Block]:
     ]
 
 
+def sections_of(text: str, heading: str = r"## (.+)\n") -> dict[str, str]:
+    """What stands below each heading, which begins a line and has its name as its only group."""
+    parts = re.split(f"^{heading}", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 def write_files(blocks: Iterable[Block], folder: Path) -> None:
     """Write those that name their file."""
     for block in blocks:

@@ -24,7 +24,7 @@ def is_up() -> bool:
 
 
 async def wait_until_up() -> None:
-    while not is_up():
+    while not is_up():  # noqa: ASYNC110  another process makes it so
         await asyncio.sleep(0.05)
 
 

@@ -77,7 +77,10 @@ class World:
         self.wait_for("SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'doing'", number)
 
     def wait_until_stuck(self) -> None:
-        self.wait_for("SELECT 1 FROM pg_stat_activity WHERE application_name = 'run 41.1 imports'")
+        self.wait_for(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'run 41.1 imports'"
+            " AND state LIKE 'idle%' AND query LIKE '%in the middle of it%'"
+        )
 
     def stop_when_ready(self, worker: WorkerProcess) -> None:
         """Once its loops run: it has published the next tick."""

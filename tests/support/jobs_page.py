@@ -30,12 +30,6 @@ def render(page: str) -> str:
     return _SECTION.sub(lambda found: _section(jobs.get(found["name"])), page)
 
 
-def sections(page: str) -> dict[str, str]:
-    """The text of each job's section."""
-    parts = re.split(r"^## (.+)\n", page, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
 def _section(job: JobDefinition[Any]) -> str:
     rows = "\n".join(f"| {what} | {fact} |" for what, fact in _facts(job).items())
     return (

@@ -33,8 +33,7 @@ def unclaimed(text: str, languages: set[str]) -> list[str]:
     return [
         f"line {block.line}: {block.language or 'a block that does not say its language'}"
         for block in blocks_in(text)
-        if block.not_run is None
-        and (block.language in RUNNABLE - languages or not block.language)
+        if block.not_run is None and (block.language in RUNNABLE - languages or not block.language)
     ]
 
 
@@ -61,8 +60,13 @@ def test_fences_are_whole() -> None:
 
 
 def test_the_check_sees_what_nobody_claims() -> None:
-    text = "```sh\nls\n```\n\n<!-- not run: needs a moon -->\n```sql\nSELECT 1;\n```\n\n```\nx\n```\n"
-    assert unclaimed(text, {"sql"}) == ["line 1: sh", "line 10: a block that does not say its language"]
+    text = (
+        "```sh\nls\n```\n\n<!-- not run: needs a moon -->\n```sql\nSELECT 1;\n```\n\n```\nx\n```\n"
+    )
+    assert unclaimed(text, {"sql"}) == [
+        "line 1: sh",
+        "line 10: a block that does not say its language",
+    ]
     assert unclaimed(text, {"sh"}) == ["line 10: a block that does not say its language"]
 
 

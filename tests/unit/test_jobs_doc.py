@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from queue_worker import JobDefinition
-from tests.support.jobs_page import PAGE, documented_jobs, render, sections
+from tests.support.blocks import sections_of
+from tests.support.jobs_page import PAGE, documented_jobs, render
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEXT = PAGE.read_text()
@@ -21,13 +22,13 @@ def test_the_page_says_what_the_definitions_say() -> None:
 
 
 def test_it_tells_of_every_job_and_no_other() -> None:
-    assert set(sections(TEXT)) == {job.name for job in JOBS}
+    assert set(sections_of(TEXT)) == {job.name for job in JOBS}
     assert TEXT.count("\nqueue-worker run ") > len(JOBS)
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_each_says_what_for_how_long_and_what_when_it_fails(job: JobDefinition[Any]) -> None:
-    text = sections(TEXT)[job.name]
+    text = sections_of(TEXT)[job.name]
     for said in ("What for", "How long", "When it fails"):
         assert f"\n**{said}.**" in text
     assert f"| owner | {job.owner} |" in text

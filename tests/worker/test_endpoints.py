@@ -87,7 +87,9 @@ def test_the_page_shows_what_a_probe_is_answered(worker: WorkerProcess) -> None:
     becomes_ready(worker)
     (block,) = read_blocks(REPOSITORY / "docs" / "METRICS.md", "console")
     command, printed = block.lines
-    asked = command.removeprefix("$ ").replace("127.0.0.1:9464", "{}:{}".format(*address_of(worker)))
+    asked = command.removeprefix("$ ").replace(
+        "127.0.0.1:9464", "{}:{}".format(*address_of(worker))
+    )
     done = subprocess.run(asked.split(), capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout.splitlines() == [printed]
 
