@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 # What a reader would run. Other blocks (json, text, yaml, toml, mermaid) only show something.
 RUNNABLE = frozenset({"sh", "bash", "sql", "python", "console"})
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<why>.+?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^ *<!-- not run: (?P<why>.+?) -->\n+)?"
+    r"^(?P<indent> *)```(?P<language>[^\s`]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -51,7 +54,7 @@ def blocks_in(text: str) -> list[Block]:
     return [
         Block(
             found["language"],
-            found["text"],
+            textwrap.dedent(found["text"]),
             text[: found.start("text")].count("\n"),
             found["why"],
         )
@@ -60,7 +63,7 @@ def blocks_in(text: str) -> list[Block]:
 
 
 def read_blocks(page: Path, *languages: str) -> list[Block]:
-    """Claim the blocks of a page, in order: those of these languages, or all that can be run."""
+    """Claim the blocks of a page, in order: those of these languages, or all of them."""
     return [
         block
         for block in blocks_in(page.read_text())
@@ -95,15 +98,18 @@ def claims_in(source: str) -> Iterator[tuple[str, frozenset[str]]]:
     }
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "read_blocks":
-            page, *languages = call.args
-            if isinstance(page, ast.Name):
-                page = named.get(page.id, page)
-            if name := "/".join(_texts_of(page)):  # who is handed a page claims nothing
-                yield name, frozenset(_texts_of(*languages)) or RUNNABLE
+            page, *languages = (_texts_of(argument, named) for argument in call.args)
+            if page:  # who is handed a page claims nothing
+                yield "/".join(page), frozenset(chain(*languages)) or RUNNABLE
 
 
-def _texts_of(*nodes: ast.AST) -> list[str]:
-    """The texts in these expressions, in the order in which they stand there."""
-    parts = [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Constant)]
-    parts.sort(key=lambda part: (part.lineno, part.col_offset))
-    return [part.value for part in parts if isinstance(part.value, str)]
+def _texts_of(node: ast.AST | None, named: dict[str, ast.expr]) -> list[str]:
+    """The texts of an expression such as ROOT / "docs" / "A.md"."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return _texts_of(left, named) + _texts_of(right, named)
+        case ast.Name(id=name):
+            return _texts_of(named.get(name), named)
+        case ast.Constant(value=str(text)):
+            return [text]
+    return []

@@ -72,7 +72,18 @@ def test_the_check_sees_what_nobody_claims() -> None:
 
 def test_the_check_reads_claims_as_they_are_written() -> None:
     source = (
-        'PAGE = REPOSITORY / "docs" / "A.md"\nread_blocks(PAGE, "sql", "sh")\n'
-        'def test():\n    return read_blocks(REPOSITORY / "README.md")\n'
+        'DOCS = REPOSITORY / "docs"\nPAGE = DOCS / "A.md"\nread_blocks(PAGE, "sql", "sh")\n'
+        'def test(page):\n    return read_blocks(REPOSITORY / "README.md"), read_blocks(page)\n'
     )
     assert dict(claims_in(source)) == {"docs/A.md": {"sql", "sh"}, "README.md": RUNNABLE}
+
+
+def test_a_block_may_be_indented_or_a_directive() -> None:
+    text = (
+        "- so:\n\n  ```sh\n  ls\n    -l\n  ```\n\n```{toctree}\nA\n```\n```python title=x\nx\n```\n"
+    )
+    assert [(block.language, block.text, block.line) for block in blocks_in(text)] == [
+        ("sh", "ls\n  -l\n", 3),
+        ("{toctree}", "A\n", 8),
+        ("python", "x\n", 11),
+    ]
