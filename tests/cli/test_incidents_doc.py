@@ -20,7 +20,7 @@ import pytest
 from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
 from tests.cli.conftest import Answer, Command
-from tests.support.blocks import Block, blocks_in, read_blocks, sections_of
+from tests.support.blocks import Block, anchors_of, blocks_in, read_blocks, sections_of
 from tests.support.eventually import eventually
 from tests.support.incidents import STATES, World
 from tests.support.postgres import Server, execute, temporary_server
@@ -174,7 +174,7 @@ def test_every_block_belongs_to_a_step() -> None:
 
 def test_every_symptom_is_in_the_table_at_its_beginning() -> None:
     linked = re.findall(r"\| \[.+?\]\(#(.+?)\) \|$", TEXT, flags=re.MULTILINE)
-    assert linked == [title.lower().replace(" ", "-") for title in SECTIONS]
+    assert linked == anchors_of(PAGE)[1:]
 
 
 def test_the_table_leads_where_each_alert_leads(connection: psycopg.Connection[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from queue_worker.database import connect
 from tests.support.alerts import end_windows, look, messages, record, tend
+from tests.support.blocks import anchors_of
 from tests.support.processes import REPOSITORY
 
 INCIDENTS = REPOSITORY / "docs" / "INCIDENTS.md"
@@ -46,8 +46,7 @@ def test_a_run_that_failed_for_good_is_told_with_all_that_one_needs(
 def test_what_has_no_runbook_leads_to_its_section_of_the_page_for_incidents(
     connection: Any,
 ) -> None:
-    headings = re.findall(r"^## (.+)$", INCIDENTS.read_text(), flags=re.MULTILINE)
-    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    anchors = anchors_of(INCIDENTS)
     found = connection.execute(
         "SELECT type, storm, queue_worker.alert_runbook(type, storm)"
         "  FROM unnest(enum_range(NULL::queue_worker.alert_type)) AS type, unnest('{f,t}'::bool[]) AS storm"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from queue_worker import JobDefinition
-from tests.support.blocks import sections_of
+from tests.support.blocks import anchors_of, sections_of
 from tests.support.jobs_page import PAGE, documented_jobs, render
+from tests.support.processes import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 TEXT = PAGE.read_text()
 JOBS = list(documented_jobs())
 
@@ -38,5 +36,4 @@ def test_each_says_what_for_how_long_and_what_when_it_fails(job: JobDefinition[A
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_the_runbook_of_each_is_there(job: JobDefinition[Any]) -> None:
     path, _, anchor = job.runbook.partition("#")
-    headings = re.findall(r"^#+ (.+)$", (REPOSITORY / path).read_text(), flags=re.MULTILINE)
-    assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    assert not anchor or anchor in anchors_of(REPOSITORY / path)
