@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-# What a reader would run. Other blocks (json, text, yaml, toml, mermaid) only show something.
+# What a reader would run, and what only shows something.
 RUNNABLE = frozenset({"sh", "bash", "sql", "python", "console"})
+SHOWN = frozenset({"text", "json", "yaml", "toml", "ini", "dockerfile", "mermaid"})
 _BLOCK = re.compile(
     r"(?:^ *<!-- not run: (?P<why>.+?) -->\n+)?"
     r"^(?P<indent> *)```(?P<language>[^\s`]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```$",
