@@ -22,7 +22,7 @@ from queue_worker.governance.migrations import migrate
 from tests.cli.conftest import Answer, Command
 from tests.support.blocks import Block, anchors_of, blocks_in, read_blocks, sections_of
 from tests.support.eventually import eventually
-from tests.support.incidents import STATES, World
+from tests.support.incidents import STATES, WITHIN, World
 from tests.support.postgres import Server, execute, temporary_server
 from tests.support.processes import REPOSITORY
 from tests.support.roles import as_login, make_test_roles
@@ -151,7 +151,7 @@ def follow(title: str, world: World, command: Command, *more: Server) -> None:
         world.look()
         return desk.is_over(steps["Over when"])
 
-    eventually(is_over)
+    eventually(is_over, within=WITHIN)
 
 
 def test_every_symptom_has_its_five_steps() -> None:
