@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -138,13 +138,13 @@ def test_the_page_ends_an_outage_of_postgres(
 def follow(title: str, world: World, command: Command, *more: Server) -> None:
     steps = SECTIONS[title]
     desk = Desk(world, command, superuser=title in BY_A_SUPERUSER)
-    incident = STATES[title](world, *more)
-    next(incident)
-    desk.look(steps["How it shows"])
-    desk.look(steps["Confirm"])
-    desk.act(steps["Stop the damage"])
-    assert not desk.is_over(steps["Over when"]), "what the page asks at its end shows nothing"
-    next(incident, None)
+    with closing(STATES[title](world, *more)) as incident:
+        next(incident)
+        desk.look(steps["How it shows"])
+        desk.look(steps["Confirm"])
+        desk.act(steps["Stop the damage"])
+        assert not desk.is_over(steps["Over when"]), "what the page asks at its end shows nothing"
+        next(incident, None)
     desk.act(steps["Recover"])
 
     def is_over() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ JOBS = "tests.support.incident_jobs"
 LAG = 30.0  # seconds; what is made older than that lags
 WITHIN = 40.0  # seconds for what takes a second where nothing else goes on
 
-Incident = Iterator[None]
+Incident = Generator[None, None, None]
 
 
 class World:
@@ -180,8 +180,10 @@ def postgres_was_down(world: World, server: Server) -> Incident:
     world.enqueue("imports", '{"stuck": true}')
     world.wait_until_stuck()
     server.stop("immediate")
-    yield
-    server.start()
+    try:
+        yield
+    finally:
+        server.start()
     world.repair()
     world.wait_for("SELECT 1 FROM queue_worker.run WHERE run_id = '41.1' AND outcome = 'lost'")
 
