@@ -10,7 +10,7 @@ import pytest
 
 from queue_worker.database import connect
 from tests.support.alerts import end_windows, look, messages, record, tend
-from tests.support.blocks import anchors_of
+from tests.support.pages import anchors_of
 from tests.support.processes import REPOSITORY
 
 INCIDENTS = REPOSITORY / "docs" / "INCIDENTS.md"

@@ -78,12 +78,6 @@ def sections_of(text: str, heading: str = r"## (.+)\n") -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def anchors_of(page: Path) -> list[str]:
-    """What a link into this page may name, in order: its headings, as GitHub spells them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
-    return [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
-
-
 def write_files(blocks: Iterable[Block], folder: Path) -> None:
     """Write those that name their file."""
     for block in blocks:

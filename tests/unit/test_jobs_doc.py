@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from queue_worker import JobDefinition
-from tests.support.blocks import anchors_of, sections_of
+from tests.support.blocks import sections_of
 from tests.support.jobs_page import PAGE, documented_jobs, render
+from tests.support.pages import anchors_of
 from tests.support.processes import REPOSITORY
 
 TEXT = PAGE.read_text()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.blocks import anchors_of
+from tests.support.pages import anchors_of
 from tests.support.series import documented_series
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
