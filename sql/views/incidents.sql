@@ -8,7 +8,7 @@ SELECT
     known.name AS subject,
     last_run.outcome || ': ' || last_run.error_class || ': ' || last_run.error_message AS what,
     known.owner,
-    known.runbook,
+    coalesce(nullif(known.runbook, ''), queue_worker.alert_runbook('JOB_FAILED', false)) AS runbook,
     'queue-worker show ' || last_run.run_id AS command,
     CASE WHEN EXISTS (SELECT FROM procrastinate_jobs WHERE id = last_run.queue_job_id) THEN
         format('SELECT queue_worker.retry_job(%s, session_user, %L);',
@@ -33,7 +33,7 @@ SELECT
     CASE WHEN unknown.it_is THEN 'no living worker knows it, and it has been due since '
         ELSE 'no worker was there to decide the tick of ' END || known.next_due_at,
     known.owner,
-    known.runbook,
+    coalesce(nullif(known.runbook, ''), queue_worker.alert_runbook('JOB_MISSED', false)),
     'queue-worker worker',
     CASE WHEN unknown.it_is THEN
         format('SELECT queue_worker.retire_job(%L, session_user, %L);', known.name, 'taken out of the code')
@@ -55,7 +55,7 @@ SELECT
     'worker ' || w.worker_id,
     format('%s, pid %s, has no heartbeat; its runs wait for another worker to close them', w.host, w.pid),
     NULL,
-    NULL,
+    queue_worker.alert_runbook('WORKER_LOST', false),
     'queue-worker status',
     format('SELECT * FROM queue_worker.workers WHERE worker_id = %s;', w.worker_id)
 FROM queue_worker.worker AS w

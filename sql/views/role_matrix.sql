@@ -37,6 +37,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.alert queue_worker.alert_delivery'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.tend_alerts queue_worker.look_for_alerts'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.find_alert_conditions queue_worker.alert_command'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.alert_runbook'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.fold_alert_events queue_worker.fold_alert_storm'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.write_alert_messages queue_worker.end_alerts'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.raise_alert queue_worker.resolve_alert'),
@@ -74,6 +75,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.find_pause queue_worker.alert_command'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.alert_runbook'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.verify_audit queue_worker.audit_anchor'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.hash_audit')
 ), queue AS (

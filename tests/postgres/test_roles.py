@@ -17,10 +17,12 @@ from queue_worker.governance.migrations import migrate
 from queue_worker.governance.roles import make_roles, read_roles
 from queue_worker.jobs import first_party
 from queue_worker.statements import positional_statement, sql_root, statement
+from tests.support.blocks import read_blocks
 from tests.support.content import add_events, add_request, carry_out
 from tests.support.jobs import without_ticker
+from tests.support.processes import REPOSITORY
 from tests.support.role_matrix import read_matrix, written_matrix
-from tests.support.roles import PARTS, as_login, login, role, session
+from tests.support.roles import PARTS, PREFIX, as_login, login, role, session
 
 Connection = psycopg.Connection[Any]
 
@@ -336,6 +338,24 @@ def test_without_roles_a_migration_grants_nothing(empty_database: str) -> None:
     with psycopg.connect(empty_database, autocommit=True) as connection:
         migrate(connection)
         assert read_roles(connection) == {}
+
+
+def test_the_logins_of_the_page_are_members_of_a_role(connection: Connection) -> None:
+    """Under the names of the tests, and not for good: roles belong to the cluster."""
+    statements = [
+        s
+        for block in read_blocks(REPOSITORY / "docs" / "SECURITY.md", "sql")
+        for s in block.statements
+    ]
+    with connection.transaction(force_rollback=True):
+        for statement in statements:
+            connection.execute(statement.replace("queue_worker_", f"{PREFIX}_").encode())
+        members = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'app\\_%%'"
+            " AND (pg_has_role(oid, %s, 'MEMBER') OR pg_has_role(oid, %s, 'MEMBER'))",
+            [role("worker"), role("enqueuer")],
+        ).fetchall()
+    assert len(members) == len(statements) == 2
 
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
