@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from queue_worker import JobContext, JobRegistry, RetryPolicy, every
+from queue_worker.schemas import renamed
 
 registry = JobRegistry()
 TEN = timedelta(seconds=10)
@@ -157,10 +158,18 @@ async def restartable(ctx: JobContext, args: Nap) -> None:
     note("end", "restartable", ctx.run_id)
 
 
+@registry.job("locked_sql", args=Nap, timeout=TEN, lock="locked_sql")
+async def locked_sql(ctx: JobContext, args: Nap) -> None:
+    async with ctx.connection() as connection:
+        note("start", args.name, ctx.run_id)
+        await connection.execute("SELECT pg_sleep(%s)", (args.seconds,))
+        note("end", args.name, ctx.run_id)
+
+
 @registry.job("fenced", timeout=TEN, lock="fenced")
 async def fenced(ctx: JobContext) -> None:
     async with ctx.connection() as connection:
-        await connection.execute("SELECT queue_worker.assert_fence(%s, %s)", ctx.fence)
+        await connection.execute(renamed("SELECT queue_worker.assert_fence(%s, %s)"), ctx.fence)
         note("fenced", *ctx.fence)
 
 
