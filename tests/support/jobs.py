@@ -18,6 +18,7 @@ from queue_worker.schemas import renamed
 
 registry = JobRegistry()
 TEN = timedelta(seconds=10)
+GATE = 4711  # an advisory lock
 
 
 def note(*words: object) -> None:
@@ -158,12 +159,12 @@ async def restartable(ctx: JobContext, args: Nap) -> None:
     note("end", "restartable", ctx.run_id)
 
 
-@registry.job("locked_sql", args=Nap, timeout=TEN, lock="locked_sql")
-async def locked_sql(ctx: JobContext, args: Nap) -> None:
+@registry.job("waits_in_sql", args=Nap, timeout=timedelta(minutes=2), lock="waits_in_sql")
+async def waits_in_sql(ctx: JobContext, args: Nap) -> None:
+    """Until the test lets go of the lock that it holds."""
     async with ctx.connection() as connection:
         note("start", args.name, ctx.run_id)
-        await connection.execute("SELECT pg_sleep(%s)", (args.seconds,))
-        note("end", args.name, ctx.run_id)
+        await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (GATE,))
 
 
 @registry.job("fenced", timeout=TEN, lock="fenced")

@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.eventually import eventually
+from tests.support.jobs import GATE
 from tests.support.postgres import execute
 from tests.support.processes import WorkerProcess, call, environment, worker_process
 from tests.support.roles import PREFIX
@@ -28,10 +29,10 @@ class Installation:
     env: dict[str, str]
     connection: psycopg.Connection[Any]
 
-    def enqueue(self, seconds: float) -> int:
-        args = json.dumps({"seconds": seconds, "name": self.name})
+    def enqueue(self) -> int:
+        args = json.dumps({"name": self.name})
         answer = self.connection.execute(
-            f"SELECT {self.name}.enqueue('locked_sql', args => %s)", (args,)
+            f"SELECT {self.name}.enqueue('waits_in_sql', args => %s)", (args,)
         )
         return int(answer.fetchall()[0][0])
 
@@ -70,12 +71,14 @@ def test_the_death_of_a_worker_is_nothing_to_the_other_installation(
     first, second = two
     with ExitStack() as stack:
         doomed, bystander = (stack.enter_context(worker_process(own.env)) for own in two)
-        assert first.enqueue(8) == second.enqueue(8)
+        first.connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        assert first.enqueue() == second.enqueue()
         eventually(lambda: _started(tmp_path) == {"first", "second"})
         doomed.stop(signal.SIGKILL)
         rescuer = stack.enter_context(worker_process(first.env))
-        eventually(lambda: first.runs == [("1.1", "lost")])
+        eventually(lambda: first.runs == [("1.1", "lost")], within=60)
         assert second.runs == []
+        first.connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
         eventually(lambda: second.runs == [("1.1", "succeeded")])
         assert _stopped(rescuer, bystander) == [0, 0]
     assert [call(own.env, "check").returncode for own in two] == [0, 0]
