@@ -15,6 +15,7 @@ from psycopg import sql
 
 from queue_worker.database import connect, connect_async
 from queue_worker.errors import RunError
+from queue_worker.schemas import run_prefix, schema_names
 from queue_worker.settings import Settings
 
 
@@ -102,7 +103,7 @@ class JobContext:
 
     @property
     def _name(self) -> str:
-        return f"run {self.run_id} {self.job}"
+        return f"{run_prefix(schema_names().ours)}{self.run_id} {self.job}"
 
     def _time_limit(self) -> sql.Composed:
         milliseconds = max(1, round(self.remaining * 1000))

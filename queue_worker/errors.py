@@ -372,6 +372,18 @@ class MigrationFailed(MigrationError):  # noqa: N818  a past participle, as ever
         )
 
 
+class SchemaRefused(MigrationError):  # noqa: N818  a past participle, as every outcome is
+    """A schema of ours can't be made in this database; nothing was touched.
+
+    Attributes:
+        schema: its name.
+    """
+
+    def __init__(self, schema: str, problem: str, remedy: str) -> None:
+        self.schema = schema
+        super().__init__(f"Schema {schema!r} {problem}. {remedy}")
+
+
 class RetentionError(QueueWorkerError):
     """Retention refused its work, or could not end it."""
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queue_worker.errors import SettingsError
+from queue_worker.schemas import CONTENT, OURS, check_schema_name, schema_names
 
 _DSN_REMEDY = (
     "Set it to a DSN such as postgresql://user:password@localhost:5432/app, "
@@ -42,6 +43,15 @@ def _is_torn(parts: Mapping[str, object]) -> bool:
     return "@" in host + database or not all(p.isdecimal() for p in port.split(",") if p)
 
 
+def _checked_schema(name: str) -> str:
+    """Statements are read once for a process: it can't be told another name later."""
+    if name not in schema_names():
+        raise ValueError("a process takes it from its own environment, and keeps it")
+    if len(set(schema_names())) == 1:
+        raise ValueError("our two schemas can't be one")
+    return check_schema_name(name)
+
+
 def split_at_commas(text: str) -> tuple[str, ...]:
     """The names in a text."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -52,6 +62,7 @@ def _as_names(value: object) -> object:
 
 
 Dsn = Annotated[SecretStr, AfterValidator(_checked_dsn)]
+SchemaName = Annotated[str, AfterValidator(_checked_schema)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_as_names)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -77,6 +88,16 @@ class Settings(BaseSettings):
         default=None,
         alias="QUEUE_WORKER_DIRECT_URL",
         description="DSN that reaches the server itself where DATABASE_URL is a pooler.",
+    )
+    schema_name: SchemaName = Field(
+        default=OURS,
+        alias="QUEUE_WORKER_SCHEMA",
+        description="The schema of the fleet and the ledger, as it was at the first migration.",
+    )
+    content_schema: SchemaName = Field(
+        default=CONTENT,
+        alias="QUEUE_WORKER_CONTENT_SCHEMA",
+        description="The schema of the first-party jobs' tables, likewise.",
     )
     app: str = Field(
         default="queue_worker.jobs:registry",

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
+from queue_worker.schemas import renamed
+
 
 @cache
 def sql_root() -> Path:
@@ -18,14 +20,18 @@ def sql_root() -> Path:
 
 @cache
 def statement(name: str) -> LiteralString:
-    """The text of `sql/queries/<name>.sql`: it ships with the code, so it is as good as literal."""
-    return (sql_root() / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+    """The text of `sql/queries/<name>.sql`: it ships with the code, so it is as good as literal.
+
+    Raises:
+        SettingsError: the environment gives a schema a name that it can't have.
+    """
+    return renamed((sql_root() / "queries" / f"{name}.sql").read_text(encoding="utf-8"))
 
 
 @cache
 def roles_script() -> LiteralString:
-    """The text of `sql/roles.sql`, which psql can run as well."""
-    return (sql_root() / "roles.sql").read_text(encoding="utf-8")
+    """The text of `sql/roles.sql`, which psql can run as well; else as `statement`."""
+    return renamed((sql_root() / "roles.sql").read_text(encoding="utf-8"))
 
 
 @cache

@@ -90,7 +90,8 @@ BEGIN
           FROM unnest(ARRAY['TABLES', 'SEQUENCES', 'FUNCTIONS']) AS kind,
                unnest(ARRAY['queue_worker', 'content_pipeline']) AS schema
         UNION ALL
-        SELECT format('REVOKE ALL ON SCHEMA queue_worker, content_pipeline FROM PUBLIC, %s', names)
+        SELECT format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, %s', schema, names)
+          FROM unnest(ARRAY['queue_worker', 'content_pipeline']) AS schema
         UNION ALL
         SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, names)
           FROM pg_class AS c

@@ -19,6 +19,7 @@ from queue_worker.governance.migrations import migrate
 from queue_worker.settings import Settings, load_settings
 from tests.support.postgres import temporary_server
 from tests.support.roles import drop_test_roles, make_test_roles
+from tests.support.schemas import close_public, refuse_other_names, schema_variables
 
 _TEMPLATE = "queue_worker_template"
 _FOLDER = pytest.StashKey[ExitStack]()
@@ -30,6 +31,7 @@ OULAD = Path(__file__).resolve().parents[2] / "shared" / "data" / "oulad"
 
 def pytest_configure(config: pytest.Config) -> None:
     """What the environment of the caller says must not reach the code under test."""
+    refuse_other_names()
     config.stash[_FOLDER] = ExitStack()
     if hasattr(config, "workerinput"):
         config.stash[_DSN] = config.workerinput["server_dsn"]
@@ -41,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "CONTENT_GENERATOR",
         }:
             del os.environ[name]
+    os.environ.update(schema_variables())
     os.environ["QUEUE_WORKER_VALIDATION_SCHEDULE"] = "manual"  # no run that a test does not expect
 
 
@@ -124,6 +127,7 @@ def _temporary_database(server_dsn: str, worker_id: str, template: str) -> Itera
 def _create_database(server_dsn: str, name: str, template: str = "template1") -> None:
     _administer(server_dsn, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
         sql.Identifier(name), sql.Identifier(template)))  # fmt: skip
+    close_public(server_dsn, name)
 
 
 def _drop_database(server_dsn: str, name: str) -> None:

@@ -23,6 +23,7 @@ from queue_worker.demo.embedded import (
     stop_embedded,
 )
 from queue_worker.demo.walkthrough import Findings, Progress, StepBegun, StepEnded, walk_through
+from queue_worker.schemas import schema_names
 
 _DATABASE = "queue_worker_demo"
 _DATABASE_URL = f"postgresql:///{_DATABASE}"  # until the server is started
@@ -66,7 +67,7 @@ def demo(
         return
     _print_findings(findings)
     say(f"Done in {seconds:.0f} s. The database is yours to look at:\n\n  {psql}\n")
-    say("There, \\d+ queue_worker.* explains every table.")
+    say(f"There, \\d+ {schema_names().ours}.* explains every table.")
     if not own:
         say(f"`queue-worker demo --stop --folder {shlex.quote(str(folder))}` stops its server.")
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from queue_worker.schemas import renamed
+
 DAYS = 60
 DECLINE_DAYS = 7
 CONTENTS = 40
@@ -95,7 +97,7 @@ async def load_events(
 ) -> int:
     """Write events by COPY, in the caller's transaction if one is open; returns how many."""
     async with connection.cursor() as cursor:
-        async with cursor.copy(_COPY) as copy:
+        async with cursor.copy(renamed(_COPY)) as copy:
             for event in events:
                 await copy.write_row(event)
         return cursor.rowcount

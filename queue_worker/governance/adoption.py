@@ -1,4 +1,4 @@
-"""Find out how far an existing procrastinate database has been migrated."""
+"""Before the first migration: what is there already, and how far procrastinate has migrated it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from typing import Any
 
 import psycopg
 
-from queue_worker.errors import MigrationFailed
+from queue_worker.errors import MigrationFailed, SchemaRefused
 from queue_worker.queue.schema import procrastinate_migrations
 from queue_worker.statements import statement
+
+
+def refuse_schemas(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """See that our schemas can be made here, under the names that the environment gives them.
+
+    Raises:
+        SchemaRefused: one can't; or the queue is that of another installation.
+    """
+    refused = connection.execute(statement("find_refused_schemas"), {}).fetchone()
+    if refused is not None:
+        raise SchemaRefused(*refused)
 
 
 def applied_before(connection: psycopg.Connection[tuple[Any, ...]]) -> set[str] | None:

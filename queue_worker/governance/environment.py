@@ -20,6 +20,7 @@ EXAMPLE_DSN = "postgresql://user:password@localhost:5432/app"
 _WIDTH = 98
 _TEXTS = {
     "HOST": "an address",
+    "SCHEMA": "a name that SQL takes without quotes",
     "SCHEDULE": "a cron expression or `manual`",
 }  # by the end of the name
 _SECRETS = {"QUEUE_WORKER_ALERT_SINKS": "URLs", "QUEUE_WORKER_ALERT_SECRET": "a secret"}

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from queue_worker.schemas import renamed
 from queue_worker.statements import statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -39,9 +40,8 @@ def fingerprinted(connection: Connection) -> Iterator[None]:
 
 
 def _are_kept(connection: Connection) -> bool:
-    row = connection.execute(
-        "SELECT to_regclass('queue_worker.fingerprint') IS NOT NULL"
-    ).fetchone()
+    exists = renamed("SELECT to_regclass('queue_worker.fingerprint') IS NOT NULL")
+    row = connection.execute(exists).fetchone()
     return bool(row and row[0])
 
 

@@ -18,17 +18,16 @@ from typing import Any, Literal, LiteralString
 import psycopg
 
 from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
-from queue_worker.governance.adoption import applied_before
+from queue_worker.governance.adoption import applied_before, refuse_schemas
 from queue_worker.governance.fingerprints import edited_objects, fingerprinted
 from queue_worker.governance.roles import grant_again
 from queue_worker.queue.schema import procrastinate_migrations, procrastinate_schema
+from queue_worker.schemas import renamed
 from queue_worker.statements import sql_root, statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 How = Literal["applied", "adopted", "included"]
 
-_LOCK = "SELECT pg_advisory_lock(hashtextextended('queue_worker.migrate', 0))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('queue_worker.migrate', 0))"
 _REPLACEABLE = ("functions/", "views/")
 
 
@@ -64,6 +63,7 @@ def plan_migrations(connection: Connection) -> list[Migration]:
     Raises:
         MigrationChanged: an applied file has other content now.
         DatabaseNewer: the database has files that this version does not know.
+        SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
     edited = {_name_of_file(name) for name in edited_objects(connection)}
     return _plan(connection, edited)
@@ -71,6 +71,8 @@ def plan_migrations(connection: Connection) -> list[Migration]:
 
 def _plan(connection: Connection, edited: set[str]) -> list[Migration]:
     ledger = _read_ledger(connection)
+    if not ledger:
+        refuse_schemas(connection)
     known = [*_procrastinate_files(connection, ledger), *_own_files()]
     unknown = sorted(set(ledger) - {m.name for m in known} - _retired(ledger))
     if unknown:
@@ -87,6 +89,7 @@ def check_migrations(connection: Connection) -> None:
         MigrationsPending: files are not applied yet.
         MigrationChanged: an applied file has other content now.
         DatabaseNewer: the database has files that this version does not know.
+        SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
     pending = _plan(connection, edited=set())
     if pending:
@@ -114,6 +117,7 @@ def migrate(
     Raises:
         MigrationChanged: an applied file has other content now; nothing was touched.
         DatabaseNewer: the database has files that this version does not know.
+        SchemaRefused: nothing was applied yet, and our schemas can't be made here.
         MigrationFailed: a file raised; it was rolled back whole, those before it stay applied.
     """
     with _alone(connection):
@@ -131,19 +135,19 @@ def migrate(
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    connection.execute(_LOCK)
+    connection.execute(statement("hold_migrations"))
     try:
         yield
     finally:
         if not connection.broken:
-            connection.execute(_UNLOCK)
+            connection.execute(statement("release_migrations"))
 
 
 def _read_ledger(connection: Connection) -> dict[str, str]:
-    exists = connection.execute("SELECT to_regclass('queue_worker.migration')").fetchone()
+    exists = connection.execute(renamed("SELECT to_regclass('queue_worker.migration')")).fetchone()
     if exists is None or exists[0] is None:
         return {}
-    rows = connection.execute("SELECT name, checksum FROM queue_worker.migration").fetchall()
+    rows = connection.execute(renamed("SELECT name, checksum FROM queue_worker.migration"))
     return {name: checksum for name, checksum in rows}  # noqa: C416  rows are tuples of Any
 
 
@@ -175,9 +179,11 @@ def _apply(connection: Connection, migration: Migration) -> None:
     try:
         with connection.transaction():
             if migration.how == "applied":
-                if not migration.is_of_procrastinate:
+                if migration.is_of_procrastinate:
+                    connection.execute(migration.text)
+                else:
                     connection.execute(statement("fix_search_path"))
-                connection.execute(migration.text)
+                    connection.execute(renamed(migration.text))
             connection.execute(
                 statement("record_migration"),
                 {

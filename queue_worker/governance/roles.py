@@ -8,6 +8,7 @@ import psycopg
 
 from queue_worker.errors import DatabaseError
 from queue_worker.governance.refusals import explain_refusal
+from queue_worker.schemas import renamed
 from queue_worker.statements import roles_script, statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -43,10 +44,10 @@ def grant_again(connection: Connection) -> None:
 
 def read_roles(connection: Connection) -> dict[str, str]:
     """What each role is called; empty before `make_roles`."""
-    exists = connection.execute("SELECT to_regclass('queue_worker.role')").fetchone()
+    exists = connection.execute(renamed("SELECT to_regclass('queue_worker.role')")).fetchone()
     if exists is None or exists[0] is None:
         return {}
-    return dict(connection.execute("SELECT part, name FROM queue_worker.role").fetchall())
+    return dict(connection.execute(renamed("SELECT part, name FROM queue_worker.role")).fetchall())
 
 
 def _explain(error: psycopg.Error) -> DatabaseError:

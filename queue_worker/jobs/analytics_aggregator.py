@@ -11,6 +11,7 @@ from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import ContentError
 from queue_worker.schedules import every
+from queue_worker.schemas import schema_names
 from queue_worker.statements import statement
 
 
@@ -35,7 +36,7 @@ async def _read_watermark(connection: psycopg.AsyncConnection[tuple[Any, ...]]) 
     row = await cursor.fetchone()
     if row is None:
         raise ContentError(
-            "content_pipeline.aggregation_watermark is empty. "
+            f"{schema_names().content}.aggregation_watermark is empty. "
             "Insert its row again, as the migration 0002_content_pipeline does."
         )
     seen, now_seen = row

@@ -13,6 +13,7 @@ from queue_worker.definitions import JobDefinition
 from queue_worker.errors import ContentError
 from queue_worker.jobs.generator import GenerationRequest, checked_text, load_generator
 from queue_worker.schedules import every
+from queue_worker.schemas import schema_names
 from queue_worker.statements import statement
 
 MESSAGE_CHARACTERS = 500
@@ -48,10 +49,11 @@ def regenerate_contents(ctx: JobContext) -> None:
                 _store(connection, request, body, reference)
     ctx.log.info("requests.carried_out", done=len(requests) - failed, failed=failed)
     if failed:
+        where = schema_names().content
         raise ContentError(
             f"The generator failed for {failed} of {len(requests)} requests. Read error_message "
-            "in content_pipeline.regeneration_request; once the cause is removed, call "
-            "content_pipeline.approve_retry(request_id, actor, reason)."
+            f"in {where}.regeneration_request; once the cause is removed, call "
+            f"{where}.approve_retry(request_id, actor, reason)."
         )
 
 

@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, LiteralString, Self, TypeVar, Unpack
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -39,7 +39,6 @@ from queue_worker.statements import positional_statement, statement
 
 ArgsT = TypeVar("ArgsT")
 _NAME = "queue_worker client"
-_ENQUEUE, _ = positional_statement("enqueue_jobs")  # its one parameter is the batch
 
 
 class QueueClient:
@@ -275,13 +274,18 @@ def _wrong_kind(connection: object) -> TypeError:
     )
 
 
+def _enqueue_statement() -> LiteralString:
+    text, _ = positional_statement("enqueue_jobs")  # its one parameter is the batch
+    return text
+
+
 async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:
     cursor = psycopg.AsyncRawCursor(connection, row_factory=tuple_row)
-    await cursor.execute(_ENQUEUE, [batch])
+    await cursor.execute(_enqueue_statement(), [batch])
     return read_answers(await cursor.fetchall())
 
 
 def _ask_sync(connection: psycopg.Connection[Any], batch: str) -> list[EnqueueAnswer]:
     cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
-    cursor.execute(_ENQUEUE, [batch])
+    cursor.execute(_enqueue_statement(), [batch])
     return read_answers(cursor.fetchall())

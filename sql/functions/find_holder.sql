@@ -36,7 +36,7 @@ AS $$
     SELECT format('the session with pid %s (%s)', a.pid, a.application_name)
       FROM pg_stat_activity AS a
      WHERE a.datname = current_database()
-       AND a.application_name LIKE 'run ' || held.id || '.' || (held.attempts + 1) || ' %'
+       AND starts_with(a.application_name, 'run ' || held.id || '.' || (held.attempts + 1) || ' ')
      LIMIT 1;
 $$;
 

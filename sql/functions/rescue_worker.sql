@@ -30,7 +30,7 @@ BEGIN
        JOIN pg_stat_activity AS session
          ON session.datname = current_database()
         AND session.usename = current_user
-        AND session.application_name LIKE 'run ' || p.id || '.' || (p.attempts + 1) || ' %'
+        AND starts_with(session.application_name, 'run ' || p.id || '.' || (p.attempts + 1) || ' ')
       WHERE p.worker_id = dead_id AND p.status = 'doing';
 
     FOR held IN

@@ -6,9 +6,11 @@ CREATE VIEW queue_worker.role_matrix AS
 WITH decided (role, kind, privileges, objects) AS (
     VALUES
     -- Everybody finds our objects; the worker and the reader find procrastinate's too.
-    ('worker', 'schema', 'USAGE', 'queue_worker content_pipeline'),
+    ('worker', 'schema', 'USAGE', 'queue_worker'),
+    ('worker', 'schema', 'USAGE', 'content_pipeline'),
     ('enqueuer', 'schema', 'USAGE', 'queue_worker'),
-    ('reader', 'schema', 'USAGE', 'queue_worker content_pipeline'),
+    ('reader', 'schema', 'USAGE', 'queue_worker'),
+    ('reader', 'schema', 'USAGE', 'content_pipeline'),
 
     -- The enqueuer: functions that run with their owner's rights, and nothing else.
     ('enqueuer', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from queue_worker.cli import main
 from tests.support.postgres import execute
 from tests.support.processes import JOBS
+from tests.support.schemas import close_public
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def newer(server_dsn: str, template: str) -> Iterator[str]:
 def _clone(server_dsn: str, template: str, suffix: str) -> Iterator[str]:
     name = f"{template}_{suffix}"
     execute(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    close_public(server_dsn, name)
     yield make_conninfo(server_dsn, dbname=name)
     execute(server_dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from queue_worker.statements import statement
 from tests.support.ledger import add_job, add_worker, enqueue
 from tests.support.postgres import execute
+from tests.support.schemas import close_public
 
 ROWS = 200_000
 LARGE = {"run", "procrastinate_jobs", "tick"}
@@ -66,6 +67,7 @@ def seeded(server_dsn: str, template: str) -> Iterator[psycopg.Connection[Any]]:
     """A database with a long history and a little of everything that goes on."""
     name = f"{template}_seeded"
     execute(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    close_public(server_dsn, name)
     with psycopg.connect(make_conninfo(server_dsn, dbname=name), autocommit=True) as connection:
         connection.execute(  # a history, and no events of it
             "ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER"

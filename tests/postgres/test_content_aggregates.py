@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from queue_worker.database import connect
 from queue_worker.errors import ContentError
 from queue_worker.jobs import analytics_aggregator
+from queue_worker.schemas import renamed
 from queue_worker.settings import Settings, load_settings
 from tests.support.content import (
     Connection,
@@ -300,8 +301,8 @@ def test_a_new_partition_takes_its_events_along(connection: Connection, settings
         "SELECT tableoid::regclass::text FROM content_pipeline.analytics_event ORDER BY occurred_at"
     ).fetchall()
     assert places == [
-        ("content_pipeline.analytics_event_1970_01",),
-        ("content_pipeline.analytics_event_default",),
+        (renamed("content_pipeline.analytics_event_1970_01"),),
+        (renamed("content_pipeline.analytics_event_default"),),
     ]
     with pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute("TRUNCATE content_pipeline.analytics_event_1970_01")

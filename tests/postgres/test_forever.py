@@ -152,3 +152,18 @@ def test_without_a_superuser_the_function_writes_the_audit_log(owned: str) -> No
         ((actor, action, subject, reason, _),) = guard_rows(connection)
     assert (actor, action, reason) == ("ada", "guard.disabled", "why")
     assert subject.endswith(".published_output_append_only")
+
+
+def test_whoever_has_no_right_here_alters_tables_of_its_own(connection: Connection) -> None:
+    """The event trigger that audits guards runs for them too."""
+    name = f"stranger_{secrets.token_hex(4)}"
+    connection.execute(f"CREATE ROLE {name}")
+    try:
+        connection.execute(f"CREATE SCHEMA theirs AUTHORIZATION {name}")
+        connection.execute(f"SET ROLE {name}")
+        connection.execute("CREATE TABLE theirs.book (id integer)")
+        connection.execute("ALTER TABLE theirs.book ADD COLUMN title text")
+    finally:
+        connection.execute("RESET ROLE")
+        connection.execute("DROP SCHEMA IF EXISTS theirs CASCADE")
+        connection.execute(f"DROP ROLE {name}")

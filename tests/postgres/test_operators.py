@@ -12,6 +12,7 @@ import pytest
 from queue_worker import JobContext, JobRegistry
 from queue_worker.database import connect
 from queue_worker.queue.fleet import publication
+from queue_worker.schemas import renamed, run_prefix, schema_names
 from queue_worker.statements import statement
 from tests.support.alerts import record, tend
 
@@ -98,7 +99,7 @@ def refused(connection: Connection, message: str, hint: str, function: str, *arg
     before = audited(connection)
     with pytest.raises(psycopg.Error, match=message) as error:
         ask(connection, function, *args)
-    assert hint in (error.value.diag.message_hint or "")
+    assert renamed(hint) in (error.value.diag.message_hint or "")
     assert audited(connection) == before
 
 
@@ -396,9 +397,10 @@ def test_a_lock_whose_worker_is_alive_is_refused_and_the_worker_named(
     with connect(database, name="locks") as holding:
         holding.execute(ALIVE.format("lock"), ["key"])
         is_refused(f"the session with pid {holding.info.backend_pid} .locks")
-    with connect(database, name=f"run {job}.1 report") as own:
+    run = run_prefix(schema_names().ours)
+    with connect(database, name=f"{run}{job}.1 report") as own:
         own.execute("SELECT 1")
-        is_refused(f"the session with pid {own.info.backend_pid} .run {job}.1 report")
+        is_refused(f"the session with pid {own.info.backend_pid} .{run}{job}.1 report")
     connection.execute("DELETE FROM queue_worker.worker")
     connection.execute("UPDATE procrastinate_workers SET last_heartbeat = now()")
     is_refused("a plain procrastinate worker")

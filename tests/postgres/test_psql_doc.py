@@ -9,10 +9,12 @@ import psycopg
 
 from tests.support.night import night
 from tests.support.psql_page import PAGE, Page, statements
+from tests.support.schemas import usual_names
 
 TEXT = PAGE.read_text()
 
 
+@usual_names
 def test_every_statement_finds_what_the_page_says(
     connection: psycopg.Connection[Any], database: str
 ) -> None:
@@ -39,6 +41,7 @@ def test_there_are_twenty_questions_each_with_its_output() -> None:
     assert max(map(len, questions.splitlines())) <= 140
 
 
+@usual_names
 def test_the_list_is_complete(connection: psycopg.Connection[Any]) -> None:
     """Partitions are left out: their number grows with time."""
     listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", TEXT, flags=re.MULTILINE)

@@ -174,8 +174,8 @@ def test_no_partition_with_a_day_that_is_not_final_is_dropped(
     for name in names:
         with pytest.raises(psycopg.errors.RestrictViolation, match="all final"):
             connection.execute(
-                "SELECT content_pipeline.drop_event_partition(%s::regclass, pg_current_snapshot())",
-                [f"content_pipeline.{name}"],
+                "SELECT content_pipeline.drop_event_partition("
+                f"'content_pipeline.{name}'::regclass, pg_current_snapshot())"
             )
 
 

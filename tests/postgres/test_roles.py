@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from queue_worker.governance.checks.schema import FOREVER
 from queue_worker.governance.migrations import migrate
 from queue_worker.governance.roles import make_roles, read_roles
 from queue_worker.jobs import first_party
+from queue_worker.schemas import renamed
 from queue_worker.statements import positional_statement, sql_root, statement
 from tests.support.blocks import read_blocks
 from tests.support.content import add_events, add_request, carry_out
@@ -23,10 +25,14 @@ from tests.support.jobs import without_ticker
 from tests.support.processes import REPOSITORY
 from tests.support.role_matrix import read_matrix, written_matrix
 from tests.support.roles import PARTS, PREFIX, as_login, login, role, session
+from tests.support.schemas import usual_names
 
 Connection = psycopg.Connection[Any]
+# Of a schema that a role may not use the search path shows nothing.
+UNSEEN = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject)
 
 
+@usual_names
 def test_the_matrix_of_the_page_is_what_the_database_grants(connection: Connection) -> None:
     assert read_matrix(connection) == written_matrix(), (
         "Somebody has to decide who may use what is new: put it into sql/views/role_matrix.sql, then "
@@ -78,11 +84,13 @@ def test_functions_with_their_owners_rights_are_few_and_have_a_fixed_path(
             " ('queue_worker'::regnamespace, 'content_pipeline'::regnamespace)"
         ).fetchall()
     )
+    (path,) = connection.execute("SELECT quote_ident(current_schema())").fetchone() or ()
+    queue_path = "{" + json.dumps(f"search_path={path}, pg_temp") + "}"
     assert found == {
         "chain_audit": '{"search_path=pg_catalog, pg_temp"}',
         "drop_event_partition": '{"search_path=pg_catalog, pg_temp"}',
-        "enqueue": '{"search_path=public, pg_temp"}',
-        "enqueue_jobs": '{"search_path=public, pg_temp"}',
+        "enqueue": queue_path,
+        "enqueue_jobs": queue_path,
         "make_event_partitions": '{"search_path=pg_catalog, pg_temp"}',
         "read_cluster": '{"search_path=pg_catalog, pg_temp"}',
     }
@@ -151,7 +159,11 @@ OF_AN_ENQUEUER = [
     "SELECT id FROM procrastinate_jobs",
 ]  # fmt: skip
 # It removes what a policy lets go: the ledger's trigger refuses all else, and arguments are its work.
-OF_A_WORKER = ["DELETE FROM queue_worker.run", REACHES[0], "DELETE FROM procrastinate_jobs"]
+OF_A_WORKER = [
+    renamed("DELETE FROM queue_worker.run"),
+    REACHES[0],
+    "DELETE FROM procrastinate_jobs",
+]
 A_RUN = (
     "INSERT INTO queue_worker.run (queue_job_id, attempt, job, outcome, queue, enqueued_at,"
     " enqueued_by, started_at, finished_at)"
@@ -171,8 +183,10 @@ FORBIDDEN = [
 @pytest.mark.parametrize("part", ["worker", "enqueuer", "reader"])
 def test_what_a_role_must_not_do_it_can_not(database: str, part: str) -> None:
     with session(database, part) as connection:
+        unseen = connection.execute("SELECT to_regclass('procrastinate_jobs') IS NULL").fetchone()
+        refusals = (InsufficientPrivilege, *(UNSEEN if unseen == (True,) else ()))
         for command in (command for who, command in FORBIDDEN if who == part):
-            with pytest.raises(InsufficientPrivilege):
+            with pytest.raises(refusals):
                 connection.execute(command)
 
 
@@ -358,6 +372,7 @@ def test_the_logins_of_the_page_are_members_of_a_role(connection: Connection) ->
     assert len(members) == len(statements) == 2
 
 
+@usual_names
 @pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
 def test_psql_runs_the_script_as_well(database: str, connection: Connection) -> None:
     before = read_matrix(connection)

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from queue_worker.schemas import renamed
 from tests.support.ledger import add_job, add_run, add_worker, enqueue
 
 
@@ -142,8 +143,8 @@ def test_incidents_end_with_a_success_and_their_remedy_can_be_run(connection: An
         ("silent", "worker 9", "queue-worker status"),
     ]
     assert [remedy.split("(")[0] for *_, remedy in rows[:2]] == [
-        "SELECT queue_worker.enqueue",  # its row is gone
-        "SELECT queue_worker.retry_job",
+        renamed("SELECT queue_worker.enqueue"),  # its row is gone
+        renamed("SELECT queue_worker.retry_job"),
     ]
     for *_, remedy in rows:
         assert "\n" not in remedy

@@ -14,9 +14,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from queue_worker import JobContext, JobRegistry, RetryPolicy, every
+from queue_worker.schemas import renamed
 
 registry = JobRegistry()
 TEN = timedelta(seconds=10)
+GATE = 4711  # an advisory lock
 
 
 def note(*words: object) -> None:
@@ -157,10 +159,18 @@ async def restartable(ctx: JobContext, args: Nap) -> None:
     note("end", "restartable", ctx.run_id)
 
 
+@registry.job("waits_in_sql", args=Nap, timeout=timedelta(minutes=2), lock="waits_in_sql")
+async def waits_in_sql(ctx: JobContext, args: Nap) -> None:
+    """Until the test lets go of the lock that it holds."""
+    async with ctx.connection() as connection:
+        note("start", args.name, ctx.run_id)
+        await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (GATE,))
+
+
 @registry.job("fenced", timeout=TEN, lock="fenced")
 async def fenced(ctx: JobContext) -> None:
     async with ctx.connection() as connection:
-        await connection.execute("SELECT queue_worker.assert_fence(%s, %s)", ctx.fence)
+        await connection.execute(renamed("SELECT queue_worker.assert_fence(%s, %s)"), ctx.fence)
         note("fenced", *ctx.fence)
 
 

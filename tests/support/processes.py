@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.roles import as_login
+from tests.support.schemas import schema_variables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOBS = "tests.support.jobs:without_ticker"
@@ -24,10 +25,11 @@ def environment(dsn: str, **extra: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in {"PATH", "HOME", "LANG", "TMPDIR"}
+        if name in {"PATH", "HOME", "LANG", "TMPDIR", "TEST_SCHEMA"}
     }
     return {
         **kept,
+        **schema_variables(),
         "DATABASE_URL": dsn,
         "QUEUE_WORKER_APP": JOBS,
         "PYTHONWARNINGS": "error",

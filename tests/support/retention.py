@@ -13,16 +13,18 @@ from queue_worker.governance.retention.plan import Plan, make_plan, store_plan
 from queue_worker.governance.retention.policies import publish_policies
 from queue_worker.governance.retention.policy import RetentionPolicy
 from queue_worker.jobs import analytics_aggregator
+from queue_worker.schemas import schema_names
 from queue_worker.settings import Settings
 from tests.support.content import Event, add_events, add_request, carry_out
 
 Connection = psycopg.Connection[Any]
 
+_HERE = schema_names()
 KEPT_TABLES = (
-    "content_pipeline.content_suggestion",
-    "content_pipeline.regeneration_output",
-    "content_pipeline.published_output",
-    "queue_worker.audit_log",
+    f"{_HERE.content}.content_suggestion",
+    f"{_HERE.content}.regeneration_output",
+    f"{_HERE.content}.published_output",
+    f"{_HERE.ours}.audit_log",
 )
 QUICK = Pace(pause=0, lock_timeout=0.05, patience=1.0)
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from queue_worker import EnqueueRequest, Settings, SyncQueueClient
+from queue_worker.schemas import run_prefix, schema_names
 from tests.support.eventually import eventually
 from tests.support.jobs import without_ticker
 from tests.support.processes import WorkerProcess, environment, worker_process
@@ -85,7 +86,8 @@ def test_every_outcome_is_recorded_once(
     ).fetchone() == (0,)
     plain_sql = answers[list(expected).index("plain_sql")].queue_job_id
     lines = notes.read_text().splitlines()
-    assert any(line.startswith(f"sql run {plain_sql}.1 plain_sql ") for line in lines)
+    run = run_prefix(schema_names().ours)
+    assert any(line.startswith(f"sql {run}{plain_sql}.1 plain_sql ") for line in lines)
     pids = next(line.split()[1:3] for line in lines if line.startswith("pids"))
     for pid in map(int, pids):
         eventually(lambda pid=pid: not is_alive(pid))

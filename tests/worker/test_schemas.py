@@ -27,7 +27,7 @@ def elsewhere(empty_database: str, template: str, request: pytest.FixtureRequest
         "REVOKE ALL ON SCHEMA public FROM PUBLIC"
         if request.param == "public is closed"
         else "DROP SCHEMA public",
-        'CREATE SCHEMA "Queue of ours"',
+        'CREATE SCHEMA IF NOT EXISTS "Queue of ours"',
     )
     return make_conninfo(empty_database, options=r'-csearch_path="Queue\ of\ ours"')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from queue_worker.errors import CheckFailed
 from queue_worker.governance.checks.check import Surroundings
+from queue_worker.schemas import schema_names
 
 NEWEST = 1_000  # rows of the queue that are compared with the ledger
 
@@ -33,7 +34,8 @@ def open_runs(at: Surroundings) -> str:
         raise CheckFailed(
             f"{len(rows)} runs are open without a living worker, the first is {rows[0][0]}",
             "Start a worker: its reaper closes what a dead one has left within half a minute. "
-            "What it leaves was claimed by something else: see queue_worker.running.",
+            "What it leaves was claimed by something else: see "
+            f"{schema_names().ours}.running.",
         )
     return "every open run has a living worker"
 
@@ -45,6 +47,7 @@ def ledger(at: Surroundings) -> str:
         raise CheckFailed(
             f"{len(rows)} of the newest {NEWEST:,} jobs have finished without a run in the ledger, "
             f"the last is job {rows[0][0]}",
-            "Somebody has changed their rows by hand, or taken rows out of queue_worker.run.",
+            "Somebody has changed their rows by hand, or taken rows out of "
+            f"{schema_names().ours}.run.",
         )
     return f"the newest {NEWEST:,} jobs that have finished are in the ledger"

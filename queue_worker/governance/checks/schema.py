@@ -8,14 +8,17 @@ from queue_worker.errors import CheckFailed
 from queue_worker.governance.checks.check import Surroundings
 from queue_worker.governance.fingerprints import edited_objects
 from queue_worker.governance.migrations import check_migrations
+from queue_worker.schemas import schema_names
+
+_HERE = schema_names()
 
 # Tables whose rows are kept for ever: each has triggers that refuse DELETE and TRUNCATE.
 FOREVER = (
-    "queue_worker.audit_log",
-    "queue_worker.run",
-    "content_pipeline.content_suggestion",
-    "content_pipeline.regeneration_output",
-    "content_pipeline.published_output",
+    f"{_HERE.ours}.audit_log",
+    f"{_HERE.ours}.run",
+    f"{_HERE.content}.content_suggestion",
+    f"{_HERE.content}.regeneration_output",
+    f"{_HERE.content}.published_output",
 )
 
 
@@ -44,7 +47,7 @@ def guards(at: Surroundings) -> str:
         raise CheckFailed(
             f"Nothing refuses to remove rows of {_listed(found)}",
             "Enable the trigger again: ALTER TABLE ... ENABLE ALWAYS TRIGGER ...; if it is gone, "
-            "restore it from the migration, and look into queue_worker.audit_log for who did it.",
+            f"restore it from the migration, and look into {_HERE.ours}.audit_log for who did it.",
         )
     disabled = at.read("check_disabled_triggers")
     if disabled:
@@ -62,7 +65,7 @@ def partitions(at: Surroundings) -> str:
     if lacking:
         raise CheckFailed(
             f"No partition for tomorrow: {_listed(lacking)}",
-            "Make it, for example SELECT content_pipeline.make_event_partitions(current_date, 6); "
+            f"Make it, for example SELECT {_HERE.content}.make_event_partitions(current_date, 6); "
             "and see why the job that makes them ahead did not.",
         )
     return f"{len(rows)} partitioned tables have a partition for tomorrow"

@@ -13,14 +13,17 @@ from psycopg.types.json import Jsonb
 
 from queue_worker.errors import PolicyRefused
 from queue_worker.governance.retention.policy import FOREVER, RetentionPolicy
+from queue_worker.schemas import schema_names
 from queue_worker.settings import Settings
 from queue_worker.statements import statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_HERE = schema_names()
+
 EVENTS = RetentionPolicy(
     name="analytics_event",
-    schema="content_pipeline",
+    schema=_HERE.content,
     table="analytics_event",
     column="occurred_at",
     keep=timedelta(days=90),
@@ -31,7 +34,7 @@ EVENTS = RetentionPolicy(
 )
 AGGREGATES = RetentionPolicy(
     name="analytics_daily_aggregate",
-    schema="content_pipeline",
+    schema=_HERE.content,
     table="analytics_daily_aggregate",
     column="day",
     keep=timedelta(days=731),
@@ -40,7 +43,7 @@ AGGREGATES = RetentionPolicy(
 )
 SIGNALS = RetentionPolicy(
     name="analytics_signal",
-    schema="content_pipeline",
+    schema=_HERE.content,
     table="analytics_signal",
     column="window_end",
     keep=timedelta(days=366),
@@ -73,7 +76,7 @@ OTHERS = RetentionPolicy(
 )
 LEDGER = RetentionPolicy(
     name="run_ledger",
-    schema="queue_worker",
+    schema=_HERE.ours,
     table="run",
     column="finished_at",
     keep=FOREVER,
@@ -115,10 +118,10 @@ def _never(schema: str, table: str) -> RetentionPolicy:
 
 
 _KEPT = (
-    _never("content_pipeline", "content_suggestion"),
-    _never("content_pipeline", "regeneration_output"),
-    _never("content_pipeline", "published_output"),
-    _never("queue_worker", "audit_log"),
+    _never(_HERE.content, "content_suggestion"),
+    _never(_HERE.content, "regeneration_output"),
+    _never(_HERE.content, "published_output"),
+    _never(_HERE.ours, "audit_log"),
 )
 
 

@@ -11,14 +11,17 @@ from typing import Any, Literal
 from psycopg import sql
 
 from queue_worker.errors import PolicyRefused
+from queue_worker.schemas import schema_names
+
+_HERE = schema_names()
 
 FOREVER = None
 KEPT_FOREVER = frozenset(
     {
-        ("content_pipeline", "content_suggestion"),
-        ("content_pipeline", "regeneration_output"),
-        ("content_pipeline", "published_output"),
-        ("queue_worker", "audit_log"),
+        (_HERE.content, "content_suggestion"),
+        (_HERE.content, "regeneration_output"),
+        (_HERE.content, "published_output"),
+        (_HERE.ours, "audit_log"),
     }
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
