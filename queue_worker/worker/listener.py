@@ -68,7 +68,11 @@ class Listener:
                 async for told in connection.notifies(timeout=_PING_INTERVAL):
                     self._on_hint(wait_for_turn(told.payload, self._place()))
                 await self._say(connection, sql.SQL("SELECT 1"))
-        except (psycopg.OperationalError, TimeoutError) as error:
+        except (
+            psycopg.OperationalError,
+            psycopg.errors.ReadOnlySqlTransaction,
+            TimeoutError,
+        ) as error:
             raise DatabaseUnreachable("the listener's connection", str(error)) from error
         finally:
             self.is_listening = False
