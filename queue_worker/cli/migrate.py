@@ -24,6 +24,7 @@ from queue_worker.governance.roles import make_roles
 
 def migrate(
     context: typer.Context,
+    *,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit with 78 if anything is pending.")
     ] = False,

@@ -172,9 +172,9 @@ def held_back(
     found: list[tuple[Migration, list[str]]] = []
     broken: dict[str, list[str]] = {}
     for migration in pending:
-        if migration.breaks_older_workers and migration.kind not in broken:
-            if older := who_breaks(workers, migration.name):
-                broken[migration.kind] = older
+        older = who_breaks(workers, migration.name) if migration.breaks_older_workers else []
+        if older:
+            broken.setdefault(migration.kind, older)
         if migration.kind in broken:
             found.append((migration, broken[migration.kind]))
             if not migration.breaks_older_workers:  # ours may need it

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from queue_worker import EnqueueRequest, SyncQueueClient, load_registry
+from queue_worker import SyncQueueClient, load_registry
 from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
 from queue_worker.settings import load_settings
@@ -52,7 +52,7 @@ def frozen(pair: Pair) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.fault("FO1")
+@pytest.mark.fault("F47")
 @pytest.mark.parametrize(
     "jobs",
     [300, pytest.param(20_000, marks=[pytest.mark.slow_soak, pytest.mark.timeout(2400)])],
@@ -72,7 +72,7 @@ def test_nothing_accepted_is_lost_when_the_primary_is_killed(
     assert done.claiming_again[0] < 5, done.report
 
 
-@pytest.mark.fault("FO2")
+@pytest.mark.fault("F48")
 def test_a_lock_on_a_primary_that_hangs_is_given_up_before_another_takes_it(
     pair: Pair, stage: Scene
 ) -> None:
@@ -92,7 +92,7 @@ def test_a_lock_on_a_primary_that_hangs_is_given_up_before_another_takes_it(
         assert [worker.stop() for worker in workers] == [0, 0]
 
 
-@pytest.mark.fault("FO3")
+@pytest.mark.fault("F49")
 def test_a_demoted_server_is_left_for_the_new_primary(pair: Pair, stage: Scene) -> None:
     """A switchover: the old primary lives on and its sessions stay, but it only reads."""
     worker = stage.start_worker()
@@ -114,7 +114,7 @@ def test_a_demoted_server_is_left_for_the_new_primary(pair: Pair, stage: Scene) 
     stage.check_stops(worker)
 
 
-@pytest.mark.fault("FO4")
+@pytest.mark.fault("F50")
 def test_a_standby_answers_who_only_reads_and_is_no_evidence_once_promoted(
     pair: Pair, stage: Scene
 ) -> None:

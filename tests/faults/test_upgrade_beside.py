@@ -33,7 +33,7 @@ OUTCOMES: LiteralString = (
 
 
 @pytest.mark.slow
-@pytest.mark.fault("UP4")
+@pytest.mark.fault("F54")
 @pytest.mark.parametrize("commit", OLDER)
 def test_workers_of_both_versions_work_while_the_database_is_migrated(
     empty_database: str, tmp_path: Path, commit: str
@@ -41,7 +41,9 @@ def test_workers_of_both_versions_work_while_the_database_is_migrated(
     """The database is migrated while a worker of the older version drains it."""
     older = check_out(commit, tmp_path / "older")
     notes = Notes(tmp_path / "notes")
-    env = environment(empty_database, TEST_NOTES=str(notes.path), QUEUE_WORKER_APP=f"{JOBS}:registry")
+    env = environment(
+        empty_database, TEST_NOTES=str(notes.path), QUEUE_WORKER_APP=f"{JOBS}:registry"
+    )
     assert call(env, "migrate", checkout=older).returncode == 0
 
     def rows(query: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
@@ -53,7 +55,9 @@ def test_workers_of_both_versions_work_while_the_database_is_migrated(
         rows(ENQUEUE, count)
 
     def wait_until_drained() -> None:
-        waiting: LiteralString = "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        waiting: LiteralString = (
+            "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        )
         eventually(lambda: not rows(waiting), within=60)
 
     def grant() -> None:

@@ -33,10 +33,13 @@ Connection = psycopg.Connection[Any]
 
 LEVELS = sorted(path.name for path in (sql_root() / "migrations").glob("*.sql"))
 STATES = ("todo", "todo", "doing", "succeeded", "failed", "cancelled")
-_QUEUE = "SELECT id, task_name, status, scheduled_at, args, attempts FROM procrastinate_jobs ORDER BY id"
+_QUEUE = (
+    "SELECT id, task_name, status, scheduled_at, args, attempts FROM procrastinate_jobs ORDER BY id"
+)
 _LEDGER = "SELECT queue_job_id, attempt, job, outcome, error_class FROM queue_worker.run ORDER BY 1"
 CONTRACT = Migration(
-    "migrations/9000_contract.sql", "-- Breaks older workers: yes.\nCREATE TABLE public.contract ();"
+    "migrations/9000_contract.sql",
+    "-- Breaks older workers: yes.\nCREATE TABLE public.contract ();",
 )
 LATER = Migration("migrations/9001_later.sql", "CREATE TABLE public.later ();")
 
@@ -91,23 +94,25 @@ def test_from_every_level_to_the_newest(
     }  # fmt: skip
 
 
-@pytest.mark.fault("UP1")
+@pytest.mark.fault("F51")
 def test_what_breaks_older_workers_waits_until_they_are_gone(
     empty: Connection, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration that breaks older workers is pending, and one of them lives."""
     migrate(empty)
     make_test_roles(empty)
-    with worker_process(environment(empty_database)) as worker:
-        with own_files(monkeypatch, more=(CONTRACT,)):
-            assert migrate(empty) == []
-            assert check_migrations(empty) == [CONTRACT.name]  # a new worker may start
-            ((kept, broken),) = held_back(empty, plan_migrations(empty))
-            assert kept == CONTRACT
-            assert f"pid {worker.process.pid}" in broken[0]
-            assert worker.stop() == 0
-            assert migrate(empty) == [CONTRACT]
-            assert check_migrations(empty) == []
+    with (
+        worker_process(environment(empty_database)) as worker,
+        own_files(monkeypatch, more=(CONTRACT,)),
+    ):
+        assert migrate(empty) == []
+        assert check_migrations(empty) == [CONTRACT.name]  # a new worker may start
+        ((kept, broken),) = held_back(empty, plan_migrations(empty))
+        assert kept == CONTRACT
+        assert f"pid {worker.process.pid}" in broken[0]
+        assert worker.stop() == 0
+        assert migrate(empty) == [CONTRACT]
+        assert check_migrations(empty) == []
 
 
 def test_nothing_overtakes_a_migration_that_is_held_back(
@@ -148,36 +153,50 @@ def test_the_newest_migration_of_procrastinate_is_the_one_we_are_tested_with() -
     assert f"procrastinate/{newest}" == TESTED
 
 
-@pytest.mark.fault("UP2")
+@pytest.mark.fault("F52")
 def test_a_newer_procrastinate_is_found_and_applied(connection: Connection, newer: Path) -> None:
     """Procrastinate was upgraded under us; its new migration leaves alone what we rest on."""
     file = newer / "03.99.00_01_pre_note.sql"
     file.write_text("ALTER TABLE procrastinate_jobs ADD COLUMN note text;")
-    with pytest.raises(MigrationsPending, match="03.99.00"):
+    with pytest.raises(MigrationsPending, match="pre_note"):
         check_migrations(connection)
     assert [m.name for m in migrate(connection)] == [f"procrastinate/{file.name}"]
     check_migrations(connection)
     enqueue(connection)
 
 
-@pytest.mark.fault("UP3")
+@pytest.mark.fault("F53")
 @pytest.mark.parametrize(
     ("text", "change"),
     [
         ("ALTER TABLE procrastinate_jobs DROP COLUMN abort_requested", "other objects depend"),
-        ("ALTER TABLE procrastinate_workers RENAME COLUMN last_heartbeat TO seen",
-         "last_heartbeat is gone"),
-        ("ALTER TABLE procrastinate_jobs ADD COLUMN tenant text NOT NULL DEFAULT ''; ALTER TABLE"
-         " procrastinate_jobs ALTER COLUMN tenant DROP DEFAULT", "tenant is new"),
-        ("ALTER TYPE procrastinate_job_status RENAME VALUE 'doing' TO 'running'", "status is another"),
+        (
+            "ALTER TABLE procrastinate_workers RENAME COLUMN last_heartbeat TO seen",
+            "last_heartbeat is gone",
+        ),
+        (
+            "ALTER TABLE procrastinate_jobs ADD COLUMN tenant text DEFAULT '' NOT NULL;"
+            "ALTER TABLE procrastinate_jobs ALTER COLUMN tenant DROP DEFAULT",
+            "tenant is new",
+        ),
+        (
+            "ALTER TYPE procrastinate_job_status RENAME VALUE 'doing' TO 'running'",
+            "status is another",
+        ),
         ("DROP TRIGGER queue_worker_record_updated ON procrastinate_jobs", "record_updated"),
-        ("CREATE TRIGGER twice AFTER UPDATE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION"
-         " procrastinate_trigger_function_status_events_update_v1()", "trigger twice .* is new"),
-        ("ALTER TABLE procrastinate_jobs ENABLE TRIGGER procrastinate_trigger_status_events_insert_v1",
-         "is another"),
+        (
+            "CREATE TRIGGER twice AFTER UPDATE ON procrastinate_jobs FOR EACH ROW"
+            " EXECUTE FUNCTION procrastinate_trigger_function_status_events_update_v1()",
+            "trigger twice .* is new",
+        ),
+        (
+            "ALTER TABLE procrastinate_jobs"
+            " ENABLE TRIGGER procrastinate_trigger_status_events_insert_v1",
+            "is another",
+        ),
         ("DROP FUNCTION procrastinate_register_worker_v1()", "is gone"),
     ],
-)  # fmt: skip
+)
 def test_a_newer_procrastinate_that_we_could_not_work_on_is_refused(
     connection: Connection, newer: Path, text: str, change: str
 ) -> None:

@@ -40,7 +40,9 @@ class Pair:
 
     def wait_until_synchronous(self) -> None:
         """From now on a commit is one of both."""
-        query = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+        query = (
+            "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+        )
         with psycopg.connect(self.primary.dsn()) as connection:
             eventually(lambda: connection.execute(query).fetchone())
 
@@ -117,4 +119,3 @@ def _parents() -> Iterator[tuple[int, int]]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
             yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
-

@@ -24,8 +24,8 @@ def migrations(at: Surroundings) -> str:
     waiting = check_migrations(at.connection)
     if waiting:
         return (
-            f"the database has all that this version needs; {_listed(waiting)} waits until no older "
-            "worker is left: run `queue-worker migrate` then"
+            f"the database has all that this version needs; {_listed(waiting)} waits until no "
+            "older worker is left: run `queue-worker migrate` then"
         )
     return "the database is at the level of this version"
 
