@@ -175,8 +175,10 @@ def test_a_newer_procrastinate_is_found_and_applied(connection: Connection, newe
             "last_heartbeat is gone",
         ),
         (
-            "ALTER TABLE procrastinate_jobs ADD COLUMN tenant text DEFAULT '' NOT NULL;"
-            "ALTER TABLE procrastinate_jobs ALTER COLUMN tenant DROP DEFAULT",
+            (
+                "ALTER TABLE procrastinate_jobs ADD COLUMN tenant text DEFAULT '' NOT NULL;"
+                "ALTER TABLE procrastinate_jobs ALTER COLUMN tenant DROP DEFAULT"
+            ),
             "tenant is new",
         ),
         (
@@ -185,13 +187,17 @@ def test_a_newer_procrastinate_is_found_and_applied(connection: Connection, newe
         ),
         ("DROP TRIGGER queue_worker_record_updated ON procrastinate_jobs", "record_updated"),
         (
-            "CREATE TRIGGER twice AFTER UPDATE ON procrastinate_jobs FOR EACH ROW"
-            " EXECUTE FUNCTION procrastinate_trigger_function_status_events_update_v1()",
+            (
+                "CREATE TRIGGER twice AFTER UPDATE ON procrastinate_jobs FOR EACH ROW"
+                " EXECUTE FUNCTION procrastinate_trigger_function_status_events_update_v1()"
+            ),
             "trigger twice .* is new",
         ),
         (
-            "ALTER TABLE procrastinate_jobs"
-            " ENABLE TRIGGER procrastinate_trigger_status_events_insert_v1",
+            (
+                "ALTER TABLE procrastinate_jobs"
+                " ENABLE TRIGGER procrastinate_trigger_status_events_insert_v1"
+            ),
             "is another",
         ),
         ("DROP FUNCTION procrastinate_register_worker_v1()", "is gone"),
