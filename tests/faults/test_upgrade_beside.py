@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from queue_worker.database import connect
 from tests.support.eventually import eventually
 from tests.support.faults import JOBS, Notes, now, overlaps
 from tests.support.older_version import check_out
+from tests.support.postgres import execute
 from tests.support.processes import REPOSITORY, WorkerProcess, call, environment
-from tests.support.roles import make_test_roles
 
 # Commits of main, each the last one at its level: 0004 and 0012 are their newest migrations.
 OLDER = ("ef535fd", "02f182a")
@@ -32,11 +35,20 @@ OUTCOMES: LiteralString = (
 )
 
 
+@pytest.fixture
+def login(server_dsn: str) -> Iterator[str]:
+    """Who the workers are: the oldest version knows no roles of least privilege."""
+    name = f"upgrade_{os.getpid()}"
+    execute(server_dsn, f"CREATE ROLE {name} SUPERUSER LOGIN")
+    yield name
+    execute(server_dsn, f"DROP ROLE {name}")
+
+
 @pytest.mark.slow
 @pytest.mark.fault("F54")
 @pytest.mark.parametrize("commit", OLDER)
 def test_workers_of_both_versions_work_while_the_database_is_migrated(
-    empty_database: str, tmp_path: Path, commit: str
+    empty_database: str, login: str, tmp_path: Path, commit: str
 ) -> None:
     """The database is migrated while a worker of the older version drains it."""
     older = check_out(commit, tmp_path / "older")
@@ -44,6 +56,7 @@ def test_workers_of_both_versions_work_while_the_database_is_migrated(
     env = environment(
         empty_database, TEST_NOTES=str(notes.path), QUEUE_WORKER_APP=f"{JOBS}:registry"
     )
+    worker_env = env | {"DATABASE_URL": make_conninfo(empty_database, user=login)}
     assert call(env, "migrate", checkout=older).returncode == 0
 
     def rows(query: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
@@ -60,19 +73,14 @@ def test_workers_of_both_versions_work_while_the_database_is_migrated(
         )
         eventually(lambda: not rows(waiting), within=60)
 
-    def grant() -> None:
-        with connect(empty_database, name="test") as connection:
-            make_test_roles(connection)
-
     with ExitStack() as stack:
 
         def start(checkout: Path) -> WorkerProcess:
-            found = WorkerProcess(env, checkout=checkout)
+            found = WorkerProcess(worker_env, checkout=checkout)
             stack.callback(found.stop, signal.SIGKILL)
             found.wait_for("worker.started")
             return found
 
-        grant()
         before = start(older)
         enqueue(100)
         eventually(lambda: len(notes.lines("end")) > 10)

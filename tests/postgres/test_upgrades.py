@@ -75,9 +75,9 @@ def test_from_every_level_to_the_newest(
     later = enqueue(empty, scheduled_at="-1 hour")
     empty.execute(
         "INSERT INTO queue_worker.run (queue_job_id, attempt, job, queue, outcome, worker_id,"
-        " enqueued_at, started_at, finished_at, error_class, error_message)"
-        " VALUES (4, 1, 'noop', 'default', 'succeeded', 7, now(), now(), now(), NULL, NULL),"
-        " (5, 1, 'noop', 'default', 'failed', 7, now(), now(), now(), 'ValueError', 'no good')"
+        " enqueued_by, enqueued_at, started_at, finished_at, error_class, error_message)"
+        " VALUES (4, 1, 'noop', 'default', 'succeeded', 7, 'ada', now(), now(), now(), NULL, NULL),"
+        " (5, 1, 'noop', 'default', 'failed', 7, 'ada', now(), now(), now(), 'ValueError', 'no good')"
     )
     before = empty.execute(_QUEUE).fetchall(), empty.execute(_LEDGER).fetchall()
     migrate(empty)

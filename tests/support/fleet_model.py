@@ -166,6 +166,18 @@ def table(sizes: Sequence[int], seconds: float) -> Iterator[str]:
             )
 
 
+def large_table(poll_interval: float = 2.0) -> Iterator[str]:
+    """What docs/SCALING.md says of fleets that are too large to be measured here."""
+    yield "| workers | connections | statements a second, idle | with one job a second |"
+    yield "|---|---|---|---|"
+    for workers in (50, 100, 200, 1000):
+        cost = predict(workers, poll_interval)
+        yield (
+            f"| {workers:,} | {cost.connections:,} | {cost.statements / MINUTE:,.0f} "
+            f"| {cost.busy_statements / MINUTE:,.0f} |"
+        )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.fleet_model")
