@@ -33,11 +33,11 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def stage(pair: Pair, tmp_path: Path) -> Iterator[Scene]:
-    """A scene that knows of both servers."""
+    """A scene that knows of both servers, and is not told which one is the primary."""
     with connect(pair.dsn(), name="tests") as connection:
         migrate(connection)
         make_test_roles(connection)
-    with scene(pair.dsn(), tmp_path) as found:
+    with scene(pair.plain_dsn(), tmp_path) as found:
         yield found
 
 
@@ -98,7 +98,7 @@ def test_a_demoted_server_is_left_for_the_new_primary(pair: Pair, stage: Scene) 
     worker = stage.start_worker()
     locked = stage.begin("locked", seconds=20)
     jobs = load_registry(f"{JOBS}:registry")
-    with SyncQueueClient(jobs, load_settings(database_url=pair.dsn())) as client:
+    with SyncQueueClient(jobs, load_settings(database_url=pair.plain_dsn())) as client:
         before = client.enqueue("noop")
         execute(pair.primary.dsn(), "ALTER SYSTEM SET default_transaction_read_only = on",
                 "SELECT pg_reload_conf()")  # fmt: skip

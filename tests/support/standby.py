@@ -30,13 +30,14 @@ class Pair:
     primary: Server
     standby: Server
 
-    def dsn(self, database: str = "postgres") -> str:
-        """A DSN with both hosts, the primary first."""
-        ports = f"{self.primary.port},{self.standby.port}"
-        return make_conninfo(
-            self.primary.dsn(database), host="127.0.0.1,127.0.0.1", port=ports,
-            target_session_attrs="read-write",
-        )  # fmt: skip
+    def dsn(self) -> str:
+        """A DSN with both hosts that asks for the one that can be written to."""
+        return make_conninfo(self.plain_dsn(), target_session_attrs="read-write")
+
+    def plain_dsn(self) -> str:
+        """The same without a word of that, and with the standby first."""
+        ports = f"{self.standby.port},{self.primary.port}"
+        return make_conninfo(self.primary.dsn(), host="127.0.0.1,127.0.0.1", port=ports)
 
     def wait_until_synchronous(self) -> None:
         """From now on a commit is one of both."""
