@@ -9,6 +9,7 @@ It is made of the constants of the code, and a test compares it with real worker
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import time
@@ -40,19 +41,20 @@ class Cost:
 
     Attributes:
         connections: sessions that are open all the time.
-        statements: a minute, while there is nothing to do.
-        busy_statements: a minute, where one job a second is enqueued by itself.
+        transactions: a minute, while there is nothing to do; each is one statement.
+        busy_transactions: a minute, where one job a second is enqueued by itself.
         advisory_locks: held all the time.
     """
 
     connections: int
-    statements: float
-    busy_statements: float
+    transactions: float
+    busy_transactions: float
     advisory_locks: int
 
 
 def predict(workers: int, poll_interval: float) -> Cost:
     """What so many workers cost that serve the same queues."""
+    reap = _reap_interval(workers)
     each = [
         MINUTE / poll_interval,  # claims
         MINUTE / max(claimer.RECONCILE_INTERVAL, poll_interval),
@@ -60,19 +62,20 @@ def predict(workers: int, poll_interval: float) -> Cost:
         MINUTE / timing.HEARTBEAT,  # looks at the lock session
         MINUTE / listener.PING_INTERVAL,
         MINUTE / scheduler.LONGEST_SLEEP,
-        MINUTE / _reap_interval(workers),
-        MINUTE / timing.REAP_OWNERLESS,
+        MINUTE / reap,
+        MINUTE / (math.ceil(timing.REAP_OWNERLESS / reap) * reap),
         MINUTE / (min(lookout.TEND * workers, lookout.TEND_SELDOM) * _JITTER),
         MINUTE / (lookout.LOOK * workers),
         MINUTE / schema_watch.LOOK_INTERVAL,
     ]
     idle = workers * sum(each)
+    told = workers * MINUTE  # a session takes in what it is notified of in a transaction
     looks = workers * min(MINUTE, MINUTE * _MOST_LOOKS)
     saved = workers * MINUTE / poll_interval * min(1.0, poll_interval)  # a look puts off the next
     return Cost(
         connections=7 * workers,
-        statements=idle,
-        busy_statements=idle + looks - saved + _OF_A_JOB * MINUTE,
+        transactions=idle,
+        busy_transactions=idle + told + looks - saved + _OF_A_JOB * MINUTE,
         advisory_locks=workers,
     )
 
@@ -99,7 +102,7 @@ def idle_fleet(dsn: str, workers: int) -> Iterator[None]:
 
 
 def measure(dsn: str, workers: int, seconds: float) -> Cost:
-    """The same as it is on this machine; transactions are counted, of which each is one statement."""
+    """The same as it is on this machine; where that is overloaded, every loop comes late."""
     settings = load_settings(database_url=dsn)
     with idle_fleet(dsn, workers), psycopg.connect(dsn, autocommit=True) as connection:
         time.sleep(5)  # the first looks of every loop
@@ -117,7 +120,7 @@ def _count_transactions(
     connection: psycopg.Connection, seconds: float, enqueued_with: Settings | None = None
 ) -> float:
     """How many end a minute, our own left out; with settings one job a second is enqueued."""
-    began, before = time.monotonic(), _read_transactions(connection)
+    before, began = _read_transactions(connection), time.monotonic()
     with ExitStack() as stack:
         client = enqueued_with and stack.enter_context(
             SyncQueueClient(load_registry(JOBS), enqueued_with)
@@ -148,7 +151,7 @@ def _count_locks(connection: psycopg.Connection) -> int:
 
 def table(sizes: Sequence[int], seconds: float) -> Iterator[str]:
     """Predicted and measured, as rows of a page."""
-    yield "| workers | connections | statements a minute, idle | with one job a second |"
+    yield "| workers | connections | transactions a minute, idle | with one job a second |"
     yield "|---|---|---|---|"
     options = {"max_connections": str(max(sizes) * 8 + 30), "fsync": "off"}
     with temporary_server(os.environ.get("TEST_POSTGRES", "18"), options) as server:
@@ -161,20 +164,20 @@ def table(sizes: Sequence[int], seconds: float) -> Iterator[str]:
             real = measure(server.dsn(), workers, seconds)
             yield (
                 f"| {workers} | {model.connections} / {real.connections} "
-                f"| {model.statements:,.0f} / {real.statements:,.0f} "
-                f"| {model.busy_statements:,.0f} / {real.busy_statements:,.0f} |"
+                f"| {model.transactions:,.0f} / {real.transactions:,.0f} "
+                f"| {model.busy_transactions:,.0f} / {real.busy_transactions:,.0f} |"
             )
 
 
 def large_table(poll_interval: float = 2.0) -> Iterator[str]:
     """What docs/SCALING.md says of fleets that are too large to be measured here."""
-    yield "| workers | connections | statements a second, idle | with one job a second |"
+    yield "| workers | connections | transactions a second, idle | with one job a second |"
     yield "|---|---|---|---|"
     for workers in (50, 100, 200, 1000):
         cost = predict(workers, poll_interval)
         yield (
-            f"| {workers:,} | {cost.connections:,} | {cost.statements / MINUTE:,.0f} "
-            f"| {cost.busy_statements / MINUTE:,.0f} |"
+            f"| {workers:,} | {cost.connections:,} | {cost.transactions / MINUTE:,.0f} "
+            f"| {cost.busy_transactions / MINUTE:,.0f} |"
         )
 
 

@@ -14,5 +14,9 @@ def test_two_idle_workers_cost_what_the_model_says(database: str) -> None:
     model, real = predict(2, POLL_INTERVAL), measure(database, 2, 8)
     assert real.connections == model.connections
     assert real.advisory_locks == model.advisory_locks
-    assert real.statements == pytest.approx(model.statements, rel=0.2)
-    assert real.busy_statements == pytest.approx(model.busy_statements, rel=0.2)
+    # A machine with much to do makes every loop late: less is said, never more.
+    for said, expected in (
+        (real.transactions, model.transactions),
+        (real.busy_transactions, model.busy_transactions),
+    ):
+        assert 0.6 < said / expected < 1.15, (real, model)
