@@ -26,7 +26,8 @@
     │       ├── MigrationsPending  the database is older than the code
     │       ├── DatabaseNewer      the database is newer than the code
     │       ├── MigrationChanged   an applied file has other content now
-    │       └── MigrationFailed    a file raised; it was rolled back whole
+    │       ├── MigrationFailed    a file raised; it was rolled back whole
+    │       └── MigrationRefused   a newer procrastinate changes what our SQL rests on
     ├── RetentionError             retention refused, or could not end, its work
     │   ├── PolicyRefused          a policy is wrong, or about what is kept for ever
     │   ├── PlanRefused            a plan is unknown, too old, or of other policies
@@ -382,6 +383,25 @@ class SchemaRefused(MigrationError):  # noqa: N818  a past participle, as every 
     def __init__(self, schema: str, problem: str, remedy: str) -> None:
         self.schema = schema
         super().__init__(f"Schema {schema!r} {problem}. {remedy}")
+
+
+class MigrationRefused(MigrationError):  # noqa: N818  a past participle, as every outcome is
+    """A migration of a newer procrastinate changes what our SQL rests on; it was rolled back.
+
+    Attributes:
+        name: the file.
+        changes: what would be another.
+    """
+
+    def __init__(self, name: str, changes: Sequence[str], installed: str) -> None:
+        self.name = name
+        self.changes = tuple(changes)
+        super().__init__(
+            f"Migration {name!r} of procrastinate {installed} was rolled back, as queue_worker "
+            f"could not work on: {'; '.join(changes)}. Install the procrastinate that this version "
+            "of queue_worker was tested with (see requirements/run.txt), or a queue_worker that "
+            "knows the newer one."
+        )
 
 
 class RetentionError(QueueWorkerError):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
-from queue_worker.database import connect_async, describe_target
+from queue_worker.database import READ_ONLY, connect_async, describe_target
 from queue_worker.errors import DatabaseUnreachable
 from queue_worker.statements import positional_statement
 
@@ -82,8 +82,9 @@ class Session:
         """The rows of `sql/queries/<name>.sql`, or none where it returns none.
 
         Raises:
-            DatabaseUnreachable: there is no connection, it broke, or the time limit has passed;
-                whether the statement took effect is unknown. The next call connects anew.
+            DatabaseUnreachable: there is no connection, it broke, the time limit has passed, or the
+                server has become one that only reads; whether the statement took effect is unknown.
+                The next call connects anew.
             psycopg.Error: the statement itself failed.
         """
         async with self._turn, self._guarded() as connection:
@@ -126,6 +127,9 @@ class Session:
                 yield connection
             finally:
                 self._stop_limit()
+        except psycopg.errors.ReadOnlySqlTransaction as error:  # demoted: look for the new primary
+            await self._discard()
+            raise DatabaseUnreachable(describe_target(self._dsn), READ_ONLY) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if isinstance(error, psycopg.OperationalError) and self.is_open:
                 raise  # the server answered: a lock or statement timeout, say

@@ -37,6 +37,12 @@ def _checked_dsn(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_dsns(value: SecretStr) -> SecretStr:
+    for text in value.get_secret_value().split():
+        _checked_dsn(SecretStr(text))
+    return value
+
+
 def _is_torn(parts: Mapping[str, object]) -> bool:
     """Whether a password that is not percent-encoded has become a host, a port or a database."""
     host, port, database = (str(parts.get(name) or "") for name in ("host", "port", "dbname"))
@@ -88,6 +94,11 @@ class Settings(BaseSettings):
         default=None,
         alias="QUEUE_WORKER_DIRECT_URL",
         description="DSN that reaches the server itself where DATABASE_URL is a pooler.",
+    )
+    fleet: Annotated[SecretStr, AfterValidator(_checked_dsns)] = Field(
+        default=SecretStr(""),
+        alias="QUEUE_WORKER_FLEET",
+        description="URLs of further databases for `queue-worker fleet`, separated by spaces.",
     )
     schema_name: SchemaName = Field(
         default=OURS,
@@ -309,6 +320,13 @@ class Settings(BaseSettings):
         return self.database_url.get_secret_value()
 
     @property
+    def servers(self) -> list[Settings]:
+        """The same settings for each database of the fleet, this one first."""
+        others = [SecretStr(dsn) for dsn in self.fleet.get_secret_value().split()]
+        each = dict.fromkeys([self.direct_url or self.database_url, *others])
+        return [self.model_copy(update={"database_url": d, "direct_url": None}) for d in each]
+
+    @property
     def direct_dsn(self) -> str:
         """The DSN of the sessions that must reach the server itself, in clear."""
         return (self.direct_url or self.database_url).get_secret_value()
@@ -316,6 +334,9 @@ class Settings(BaseSettings):
 
 def _secrets_of(value: str) -> list[str]:
     """Of a DSN its passwords, also as they are written in it; else the value itself."""
+    several = value.split()
+    if len(several) > 1 and all("://" in part for part in several):
+        return [secret for part in several for secret in _secrets_of(part)]
     try:
         parts = conninfo_to_dict(value)
     except psycopg.ProgrammingError:
@@ -340,7 +361,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  any field
 def _settings_error(location: str, kind: str, message: str) -> SettingsError:
     field = Settings.model_fields.get(location)
     variable = (field.alias if field else None) or location
-    is_dsn = variable in {"DATABASE_URL", "QUEUE_WORKER_DIRECT_URL"}
+    is_dsn = variable in {"DATABASE_URL", "QUEUE_WORKER_DIRECT_URL", "QUEUE_WORKER_FLEET"}
     remedy = _DSN_REMEDY if is_dsn else _remedy(variable)
     if kind == "missing":
         return SettingsError(variable, "is not set", remedy)

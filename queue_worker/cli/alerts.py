@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from queue_worker.cli.invocation import AsJson, Invocation, ready_database
+from queue_worker.cli.invocation import AsJson, Invocation, readable_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.governance.reports import list_alerts
 
@@ -14,7 +14,7 @@ _COLUMNS = ("type", "subject", "count", "first_seen_at", "last_seen_at", "comman
 def alerts(context: typer.Context, as_json: AsJson = False) -> None:
     """List the alerts that are open, the oldest first."""
     invocation: Invocation = context.obj
-    with ready_database(invocation.settings()) as connection:
+    with readable_database(invocation.settings()) as connection:
         rows = list_alerts(connection)
     if as_json:
         print_json(rows)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from queue_worker.cli.invocation import AsJson, Invocation, ready_database
+from queue_worker.cli.invocation import AsJson, Invocation, readable_database, ready_database
 from queue_worker.cli.output import print_json, print_table, say
 from queue_worker.governance.audit import list_audit, verify_audit
 
@@ -32,7 +32,7 @@ def audit(
     if context.invoked_subcommand:
         return
     invocation: Invocation = context.obj
-    with ready_database(invocation.settings()) as connection:
+    with readable_database(invocation.settings()) as connection:
         rows = list_audit(connection, subject=subject, limit=limit)
     if as_json:
         print_json(rows)

@@ -14,6 +14,7 @@ from queue_worker.cli import (
     demo,
     enqueue,
     failures,
+    fleet,
     jobs,
     migrate,
     pause,
@@ -68,6 +69,7 @@ app.command()(failures.failures)
 app.command()(show.show)
 app.command()(status.status)
 app.command()(top.top)
+app.command()(fleet.fleet)
 app.command()(timeline.timeline)
 app.command()(alerts.alerts)
 app.command()(pause.pause)

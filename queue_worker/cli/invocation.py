@@ -94,21 +94,26 @@ def readable_database(
 ) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """The same for a command that only reads: it can change nothing, and takes no statement longer.
 
-    The role of a reader is enough.
+    The role of a reader is enough, and so is a standby.
 
     Raises:
         DatabaseUnreachable: the server does not answer.
         MigrationError: the database is not at this level.
     """
-    with _connection(settings) as connection:
+    with _connection(settings, reads_only=True) as connection:
         limit_reading(connection, seconds or READING_SECONDS)  # the checks wait no longer either
         require_fit(Surroundings(settings, None, connection), Moment.START)
         yield connection
 
 
-def _connection(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
+def _connection(
+    settings: Settings, *, reads_only: bool = False
+) -> psycopg.Connection[tuple[Any, ...]]:
     return connect(
-        settings.direct_dsn, name="queue_worker cli", connect_timeout=settings.connect_timeout
+        settings.direct_dsn,
+        name="queue_worker cli",
+        connect_timeout=settings.connect_timeout,
+        reads_only=reads_only,
     )
 
 

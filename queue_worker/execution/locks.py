@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
+from queue_worker.database import READ_ONLY
 from queue_worker.errors import DatabaseUnreachable, LockHeld
 from queue_worker.session import Rows, Session
 
@@ -93,8 +94,10 @@ class LockSession:
         while True:
             await self._pause()
             try:
-                await self._ask("ping", {})
-                if not self._is_alive:
+                ((is_primary,),) = await self._ask("ping_primary", {})
+                if not is_primary:
+                    await self._leave_server()
+                elif not self._is_alive:
                     await self._take_alive_lock()
             except DatabaseUnreachable as error:
                 log.warning("lock_session.lost", error=str(error))
@@ -155,6 +158,12 @@ class LockSession:
             "hold_alive_lock", {"worker_id": self._worker_id}
         )
         self._backend_pid = self._session.backend_pid
+
+    async def _leave_server(self) -> None:
+        """Its locks keep nobody away any more: others take theirs on the new primary."""
+        log.warning("lock_session.lost", error=READ_ONLY)
+        self._lose()
+        await self._session.aclose()
 
     async def _read_holder(self, lock_key: str) -> str:
         ((holder,),) = await self._ask("read_lock_session", {"lock_key": lock_key})

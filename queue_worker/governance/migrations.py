@@ -8,7 +8,7 @@ ledger; functions and views are applied again whenever their text has changed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -20,6 +20,8 @@ import psycopg
 from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
 from queue_worker.governance.adoption import applied_before, refuse_schemas
 from queue_worker.governance.fingerprints import edited_objects, fingerprinted
+from queue_worker.governance.foundation import kept_foundation
+from queue_worker.governance.older_workers import living_workers, who_breaks
 from queue_worker.governance.roles import grant_again
 from queue_worker.queue.schema import procrastinate_migrations, procrastinate_schema
 from queue_worker.schemas import renamed
@@ -54,6 +56,22 @@ class Migration:
         """Whether procrastinate ships it."""
         return self.name.startswith("procrastinate/")
 
+    @property
+    def kind(self) -> str:
+        """The sequence that it is a part of: procrastinate's, or our own."""
+        return "procrastinate" if self.is_of_procrastinate else "own"
+
+    @property
+    def breaks_older_workers(self) -> bool:
+        """Whether workers of a version that does not know it could not go on.
+
+        Our files say so at their head, procrastinate's by their name. What this version of the code
+        does must not rest on it: it is applied when no older worker is left.
+        """
+        if self.is_of_procrastinate:
+            return self.how == "applied" and "_post_" in self.name
+        return "-- Breaks older workers: yes" in self.text
+
 
 def plan_migrations(connection: Connection) -> list[Migration]:
     """What `migrate` would do, in order: what is pending, and what was edited by hand.
@@ -82,8 +100,10 @@ def _plan(connection: Connection, edited: set[str]) -> list[Migration]:
     return [m for m in known if _is_pending(m, ledger) or _is_gone(m, intact)]
 
 
-def check_migrations(connection: Connection) -> None:
+def check_migrations(connection: Connection) -> list[str]:
     """Refuse a database that is not in the state that this version needs.
+
+    Returns the files that are not applied and not needed: they wait until no older worker is left.
 
     Raises:
         MigrationsPending: files are not applied yet.
@@ -92,8 +112,10 @@ def check_migrations(connection: Connection) -> None:
         SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
     pending = _plan(connection, edited=set())
-    if pending:
-        raise MigrationsPending([m.name for m in pending])
+    needed = [m.name for m in pending if not m.breaks_older_workers]
+    if needed:
+        raise MigrationsPending(needed)
+    return [m.name for m in pending]
 
 
 def missing_migrations(ledger: Mapping[str, str]) -> list[str]:
@@ -101,27 +123,40 @@ def missing_migrations(ledger: Mapping[str, str]) -> list[str]:
 
     Functions and views don't count: a newer version may have replaced them for older workers too.
     """
-    numbered = (m for m in _own_files() if not m.is_replaceable)
+    numbered = (m for m in _own_files() if not m.is_replaceable and not m.breaks_older_workers)
     return [m.name for m in numbered if ledger.get(m.name) != m.checksum]
 
 
 def migrate(
-    connection: Connection, on_applied: Callable[[Migration], None] = lambda _: None
+    connection: Connection,
+    on_applied: Callable[[Migration], None] = lambda _: None,
+    *,
+    despite_older_workers: bool = False,
 ) -> list[Migration]:
     """Apply what is pending; safe to call from many processes at once, and again.
+
+    What would break a living worker of an older version is held back, and so is all that comes
+    after it in its sequence; `held_back` tells of it. Call this again when they are gone.
 
     Args:
         connection: in autocommit, straight to the server, as a role that may create schemas.
         on_applied: told of each file once it is committed.
+        despite_older_workers: hold nothing back.
+
+    Returns what was applied.
 
     Raises:
         MigrationChanged: an applied file has other content now; nothing was touched.
         DatabaseNewer: the database has files that this version does not know.
         SchemaRefused: nothing was applied yet, and our schemas can't be made here.
         MigrationFailed: a file raised; it was rolled back whole, those before it stay applied.
+        MigrationRefused: the same for a file of a newer procrastinate that our SQL can't work on.
     """
     with _alone(connection):
         pending = plan_migrations(connection)
+        if not despite_older_workers:
+            kept = {migration.name for migration, _ in held_back(connection, pending)}
+            pending = [m for m in pending if m.name not in kept]
         if pending:
             if not _read_ledger(connection):
                 connection.execute(statement("create_migration_ledger"))
@@ -131,6 +166,24 @@ def migrate(
                     on_applied(migration)
             grant_again(connection)
         return pending
+
+
+def held_back(
+    connection: Connection, pending: Sequence[Migration]
+) -> list[tuple[Migration, list[str]]]:
+    """What of this would break living workers, or comes after such a file, and which workers."""
+    workers = living_workers(connection)
+    found: list[tuple[Migration, list[str]]] = []
+    broken: dict[str, list[str]] = {}
+    for migration in pending:
+        older = who_breaks(workers, migration.name) if migration.breaks_older_workers else []
+        if older:
+            broken.setdefault(migration.kind, older)
+        if migration.kind in broken:
+            found.append((migration, broken[migration.kind]))
+            if not migration.breaks_older_workers:  # ours may need it
+                broken.setdefault("own", broken[migration.kind])
+    return found
 
 
 @contextmanager
@@ -179,11 +232,7 @@ def _apply(connection: Connection, migration: Migration) -> None:
     try:
         with connection.transaction():
             if migration.how == "applied":
-                if migration.is_of_procrastinate:
-                    connection.execute(migration.text)
-                else:
-                    connection.execute(statement("fix_search_path"))
-                    connection.execute(renamed(migration.text))
+                _execute(connection, migration)
             connection.execute(
                 statement("record_migration"),
                 {
@@ -196,6 +245,15 @@ def _apply(connection: Connection, migration: Migration) -> None:
     except psycopg.Error as error:
         problem = error.diag.message_primary or type(error).__name__
         raise MigrationFailed(migration.name, problem) from error
+
+
+def _execute(connection: Connection, migration: Migration) -> None:
+    if migration.is_of_procrastinate:
+        with kept_foundation(connection, migration.name):
+            connection.execute(migration.text)
+    else:
+        connection.execute(statement("fix_search_path"))
+        connection.execute(renamed(migration.text))
 
 
 def _own_files() -> Iterator[Migration]:

@@ -39,6 +39,9 @@ from queue_worker.statements import positional_statement, statement
 
 ArgsT = TypeVar("ArgsT")
 _NAME = "queue_worker client"
+# The server was stopped, or is no longer the primary: nothing was written, and other connections
+# of the pool will say the same.
+_MOVED = (psycopg.errors.AdminShutdown, psycopg.errors.ReadOnlySqlTransaction)
 
 
 class QueueClient:
@@ -127,8 +130,8 @@ class QueueClient:
         try:
             async with pool.connection() as own:
                 return await _ask(own, batch)
-        except psycopg.errors.AdminShutdown:  # the server was restarted; nothing was written
-            await pool.check()
+        except _MOVED:
+            await pool.drain()
             async with pool.connection() as own:
                 return await _ask(own, batch)
 
@@ -214,8 +217,8 @@ class SyncQueueClient:
         try:
             with pool.connection() as own:
                 return _ask_sync(own, batch)
-        except psycopg.errors.AdminShutdown:  # the server was restarted; nothing was written
-            pool.check()
+        except _MOVED:
+            pool.drain()
             with pool.connection() as own:
                 return _ask_sync(own, batch)
 
@@ -241,7 +244,7 @@ def _pool_arguments(settings: Settings) -> dict[str, Any]:
         "conninfo": settings.dsn,
         "kwargs": {
             "autocommit": True,
-            **connection_arguments(_NAME, settings.connect_timeout),
+            **connection_arguments(settings.dsn, _NAME, settings.connect_timeout),
         },
         "min_size": 1,
         "max_size": settings.client_pool_size,

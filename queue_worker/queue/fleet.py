@@ -12,6 +12,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from queue_worker.definitions import JobDefinition
+from queue_worker.queue.schema import known_level
 from queue_worker.registry import JobRegistry
 from queue_worker.session import Session
 
@@ -38,6 +39,7 @@ async def register_worker(
             "queues": list(queues),
             "concurrency": concurrency,
             "jobs": registry.names,
+            "level": known_level(),
         },
     )
     worker_id: int = rows[0][0]

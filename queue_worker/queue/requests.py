@@ -13,7 +13,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from queue_worker.arguments import dump_arguments
-from queue_worker.database import describe_target
+from queue_worker.database import READ_ONLY, describe_target
 from queue_worker.definitions import JobDefinition, is_priority, key_problem
 from queue_worker.errors import ArgumentsError, DatabaseUnreachable, EnqueueError, QueueWorkerError
 from queue_worker.observability.tracing import Trace
@@ -26,6 +26,7 @@ BATCH_BYTES = 64_000_000  # Postgres holds some 250 MB in one jsonb, and each of
 LONGEST_DELAY = timedelta(days=36_500)
 _NO_QUEUE = {"42883", "3F000", "42P01"}  # no such function, schema, table
 _NOT_PREPARED = {"26000", "42P05"}  # no such prepared statement, and one of this name already
+_IS_READ_ONLY = "25006"
 _NO_CONNECTION = {"OperationalError", "InterfaceError"}  # as the DB-API names them
 
 
@@ -140,6 +141,8 @@ def explain(error: BaseException, target: str) -> QueueWorkerError:
         return EnqueueError("The database has no queue yet. Run `queue-worker migrate`.")
     if isinstance(error, PoolTimeout):
         return DatabaseUnreachable(target, "no connection became free in time")
+    if code == _IS_READ_ONLY:
+        return DatabaseUnreachable(target, READ_ONLY)
     if code is None and _NO_CONNECTION & {base.__name__ for base in type(error).__mro__}:
         return DatabaseUnreachable(target, "the connection broke while enqueueing")
     if code in _NOT_PREPARED:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from procrastinate.schema import migrations_path
 
+from queue_worker.statements import sql_root
+
 
 def procrastinate_schema() -> Path:
     """The file that makes an empty database current at once."""
@@ -15,3 +17,9 @@ def procrastinate_schema() -> Path:
 def procrastinate_migrations() -> list[Path]:
     """Its migration files in the order they are applied in."""
     return sorted(migrations_path.glob("*.sql"))
+
+
+def known_level() -> list[str]:
+    """The newest migration of each kind that this version knows, procrastinate's and ours."""
+    ours = max((sql_root() / "migrations").glob("*.sql"))
+    return [f"procrastinate/{procrastinate_migrations()[-1].name}", f"migrations/{ours.name}"]

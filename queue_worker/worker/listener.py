@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 _ANY_QUEUE = "procrastinate_any_queue_v1"
 _ONE_QUEUE = "procrastinate_queue_v1#"
-_PING_INTERVAL = 10.0  # seconds; a connection that is half open is found out by using it
+PING_INTERVAL = 10.0  # seconds; a connection that is half open is found out by using it
 
 
 class Listener:
@@ -65,10 +65,14 @@ class Listener:
             self.is_listening = True
             self._on_hint(0.0)  # for what was said while nobody listened
             while True:
-                async for told in connection.notifies(timeout=_PING_INTERVAL):
+                async for told in connection.notifies(timeout=PING_INTERVAL):
                     self._on_hint(wait_for_turn(told.payload, self._place()))
                 await self._say(connection, sql.SQL("SELECT 1"))
-        except (psycopg.OperationalError, TimeoutError) as error:
+        except (
+            psycopg.OperationalError,
+            psycopg.errors.ReadOnlySqlTransaction,
+            TimeoutError,
+        ) as error:
             raise DatabaseUnreachable("the listener's connection", str(error)) from error
         finally:
             self.is_listening = False

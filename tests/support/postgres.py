@@ -43,16 +43,16 @@ class Server:
 
     def start(self) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in self.options.items())
-        self._run(
+        self.command(
             "pg_ctl", "-w", "-t", "60", "-D", str(self.folder / "data"), "-l",
             str(self.folder / "log"), "-o", f"-p {self.port} -k {self.folder} {options}", "start",
         )  # fmt: skip
 
     def stop(self, mode: str = "fast") -> None:
-        self._run("pg_ctl", "-w", "-D", str(self.folder / "data"), "-m", mode, "stop")
+        self.command("pg_ctl", "-w", "-D", str(self.folder / "data"), "-m", mode, "stop")
 
     def create(self) -> None:
-        self._run("initdb", "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
+        self.command("initdb", "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
                   "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")  # fmt: skip
 
     def last_words(self) -> str:
@@ -60,17 +60,17 @@ class Server:
         log = self.folder / "log"
         return log.read_text(errors="replace")[-2_000:] if log.exists() else "(there is none)"
 
-    def _run(self, command: str, *arguments: str) -> None:
+    def command(self, program: str, *arguments: str) -> None:
         with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server
             done = subprocess.run(
-                [str(self.binaries / command), *arguments],
+                [str(self.binaries / program), *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 user=self.account, group=self.account, extra_groups=[] if self.account else None,
                 cwd="/", check=False,
             )  # fmt: skip
             if done.returncode:
                 output.seek(0)
-                raise RuntimeError(f"{command} failed: {output.read().decode()}")
+                raise RuntimeError(f"{program} failed: {output.read().decode()}")
 
 
 def find_binaries(version: str) -> Path:
@@ -100,12 +100,15 @@ def temporary_server(version: str, options: dict[str, str] | None = None) -> Ite
         server.create()
         server.start()
         yield server
-        server.stop("immediate")
     except Exception as error:
         error.add_note(f"the server's log ends so: {server.last_words()}")
         raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            if (folder / "data" / "postmaster.pid").exists():  # it may have been killed
+                server.stop("immediate")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _account(binaries: Path) -> str | None:

@@ -45,11 +45,11 @@ def command(*arguments: str) -> list[str]:
 
 
 def call(
-    env: dict[str, str], *arguments: str, timeout: float = 60
+    env: dict[str, str], *arguments: str, timeout: float = 60, checkout: Path = REPOSITORY
 ) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+    """Run one command to its end; `checkout` is where the code of an older version is."""
     return subprocess.run(
-        command(*arguments), env=env, cwd=REPOSITORY, capture_output=True, text=True,
+        command(*arguments), env=env | {"PYTHONPATH": str(checkout)}, cwd=checkout, capture_output=True, text=True,
         timeout=timeout, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -63,11 +63,12 @@ def as_worker(env: dict[str, str]) -> dict[str, str]:
 class WorkerProcess:
     """A worker in a process of its own; its log lines are read as they come."""
 
-    def __init__(self, env: dict[str, str], *arguments: str) -> None:
+    def __init__(self, env: dict[str, str], *arguments: str, checkout: Path = REPOSITORY) -> None:
         self.lines: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
-            command("worker", *arguments), env={**as_worker(env), "QUEUE_WORKER_LOG_FORMAT": "json"},
-            cwd=REPOSITORY, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            command("worker", *arguments), cwd=checkout,
+            env={**as_worker(env), "QUEUE_WORKER_LOG_FORMAT": "json", "PYTHONPATH": str(checkout)},
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)

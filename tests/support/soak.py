@@ -296,21 +296,12 @@ def _do(
 
 
 def _enqueue(plan: Plan, dsn: str, record: Record, chance: random.Random, length: float) -> None:
-    names, weights = [m[0] for m in MIX], [m[1] for m in MIX]
-    spans = {name: (shortest, longest) for name, _, shortest, longest in MIX}
     began, wanted = time.monotonic(), plan.jobs
     while len(record.accepted) < wanted:
-        batch = [
-            (
-                name,
-                round(chance.uniform(*spans[name]), 3),
-                f"key-{chance.randrange(LOCK_KEYS)}" if name == "locked" else None,
-            )
-            for name in chance.choices(names, weights, k=min(BATCH, wanted - len(record.accepted)))
-        ]
+        batch = draw_jobs(chance, min(BATCH, wanted - len(record.accepted)))
         try:
             record.accepted.update(
-                _enqueue_plain(dsn, batch) if plan.plain else _enqueue_ours(dsn, batch)
+                _enqueue_plain(dsn, batch) if plan.plain else enqueue_ours(dsn, batch)
             )
         except (psycopg.Error, QueueWorkerError):
             time.sleep(0.2)  # the server is away; what was not confirmed is asked for anew
@@ -318,7 +309,21 @@ def _enqueue(plan: Plan, dsn: str, record: Record, chance: random.Random, length
         time.sleep(max(0.0, ahead))
 
 
-def _enqueue_ours(dsn: str, batch: list[tuple[str, float, str | None]]) -> list[int]:
+def draw_jobs(chance: random.Random, count: int) -> list[tuple[str, float, str | None]]:
+    """So many jobs of the mix: their names, seconds and lock keys."""
+    spans = {name: (shortest, longest) for name, _, shortest, longest in MIX}
+    return [
+        (
+            name,
+            round(chance.uniform(*spans[name]), 3),
+            f"key-{chance.randrange(LOCK_KEYS)}" if name == "locked" else None,
+        )
+        for name in chance.choices(list(spans), [m[1] for m in MIX], k=count)
+    ]
+
+
+def enqueue_ours(dsn: str, batch: list[tuple[str, float, str | None]]) -> list[int]:
+    """Enqueue jobs of these names, seconds and lock keys; returns their ids once it is committed."""
     requests = [
         EnqueueRequest(job=name, args={"seconds": seconds}, lock_key=lock_key)
         for name, seconds, lock_key in batch

@@ -255,7 +255,7 @@ def _examine_completions(spans: list[Span], faults: list[Fault], figures: Figure
 
 def _examine_recovery(spans: list[Span], faults: list[Fault], figures: Figures) -> None:
     for fault in faults:
-        if fault.kind == "restart":
+        if fault.pid == 0:
             following = [span.start for span in spans if span.start > fault.until]
             figures.restart_to_start += [min(following) - fault.until] if following else []
         elif fault.kind == "kill":

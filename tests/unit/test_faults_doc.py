@@ -7,7 +7,7 @@ import pytest
 from tests.support.fault_rows import NOT_BUILT, PAGE, find_proofs, render, rows_of
 
 PITFALLS = 35
-FAULTS = 46
+FAULTS = 54
 MISSING: set[str] = set()  # features that do not exist yet
 
 

@@ -24,7 +24,12 @@ FOREVER = (
 
 def migrations(at: Surroundings) -> str:
     """No file is pending, none is foreign, none was changed after it was applied."""
-    check_migrations(at.connection)
+    waiting = check_migrations(at.connection)
+    if waiting:
+        return (
+            f"the database has all that this version needs; {_listed(waiting)} waits until no "
+            "older worker is left: run `queue-worker migrate` then"
+        )
     return "the database is at the level of this version"
 
 
