@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from queue_worker.errors import CheckFailed
 from queue_worker.governance.checks.check import Surroundings
 from queue_worker.governance.fingerprints import edited_objects
-from queue_worker.governance.migrations import check_migrations
+from queue_worker.governance.migrations import require_level
 
 # Tables whose rows are kept for ever: each has triggers that refuse DELETE and TRUNCATE.
 FOREVER = (
@@ -20,8 +20,9 @@ FOREVER = (
 
 
 def migrations(at: Surroundings) -> str:
-    """No file is pending, none is foreign, none was changed after it was applied."""
-    check_migrations(at.connection)
+    """No file is pending, none was changed since, and no newer one breaks this version."""
+    if newer := require_level(at.connection):
+        return f"the database is newer, by {len(newer)} files that break no older version"
     return "the database is at the level of this version"
 
 
