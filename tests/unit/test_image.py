@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +87,34 @@ def test_the_health_check_asks_the_port_that_a_worker_answers_on() -> None:
 )
 def test_nothing_is_started_by_a_shell(line: str) -> None:
     assert isinstance(json.loads(line), list)
+
+
+@pytest.mark.skipif("TEST_SOAK" not in os.environ, reason="installs all that the image has")
+def test_the_lines_of_the_build_make_a_worker_that_is_small(tmp_path: Path) -> None:
+    """Each as it stands, in folders below this one; the Python is the one of the tests."""
+    stage = TEXT[: TEXT.rindex("\nFROM ")]
+    for line in re.findall(r"^COPY (.+)$", stage, flags=re.MULTILINE):
+        *sources, target = line.split()
+        for source in sources:
+            there = (
+                tmp_path / "source" / target / (Path(source).name if target.endswith("/") else "")
+            )
+            there.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, there, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, there / Path(source).name if there.is_dir() else there)
+    lines = re.findall(r"^RUN ((?:.+\\\n)*.+)$", stage, flags=re.MULTILINE)
+    assert len(lines) == 3
+    script = "\n".join(lines).replace("python -m venv", f"{sys.executable} -m venv")
+    for folder in ("/opt/queue-worker", "/tools", "/wheels"):
+        script = script.replace(folder, f"{tmp_path}{folder}")
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path / "source", check=True, timeout=110)
+    made = tmp_path / "opt" / "queue-worker"
+    done = subprocess.run(
+        [made / "bin" / "queue-worker", "jobs"], env={}, capture_output=True, text=True, check=True
+    )
+    assert "retention" in done.stdout
+    size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+    print(f"{size / 1e6:.0f} MB")  # noqa: T201  the figure for the page
+    assert size < 120e6

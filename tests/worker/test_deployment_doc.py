@@ -81,7 +81,9 @@ def test_from_nothing_to_a_rolling_deploy(
     assert printed.count("worker.stopped") == 2
     assert "warning" not in re.sub(r"no_warning", "", printed)
     with psycopg.connect(server.dsn("app")) as connection:
-        ended = connection.execute("SELECT ended_how FROM queue_worker.worker WHERE kind = 'worker'")
+        ended = connection.execute(
+            "SELECT ended_how FROM queue_worker.worker WHERE kind = 'worker'"
+        )
         assert ended.fetchall() == [("stopped",), ("stopped",)]
         runs = connection.execute("SELECT outcome::text FROM queue_worker.run WHERE job = 'greet'")
         assert runs.fetchall() == [("succeeded",)] * 3
