@@ -92,7 +92,7 @@ class HttpServer:
             if self._connections <= MOST_CONNECTIONS:
                 async with asyncio.timeout(PATIENCE):
                     await self._converse(reader, writer)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        except (OSError, asyncio.IncompleteReadError):  # of the client: time-outs and resets too
             pass  # slow, or gone: it is owed nothing
         finally:
             self._connections -= 1

@@ -98,10 +98,10 @@ def test_an_edited_function_is_restored_by_migrate(check: Any, connection: Conne
 def test_a_later_migration_does_not_bless_what_was_edited(
     check: Any, connection: Connection
 ) -> None:
-    connection.execute("ALTER FUNCTION queue_worker.record_inserted() SET search_path = public")
+    connection.execute("ALTER FUNCTION queue_worker.drop_events() SET search_path = public")
     connection.execute("DROP VIEW queue_worker.running")
     migrate(connection)
-    assert_only(check(), "functions", "queue_worker.record_inserted()", 78)
+    assert_only(check(), "functions", "queue_worker.drop_events()", 78)
 
 
 # What SQL in one database can't break ---------------------------------------------------------------
