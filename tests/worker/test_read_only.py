@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,26 @@ from tests.support import processes
 from tests.support.jobs import without_ticker
 from tests.support.processes import environment, worker_process
 
-# In namespaces of its own the root again, read-only, with one folder of memory; as user 10001, for good.
+# In a namespace of its own the root again, read-only, with one folder of memory; as user 10001, for
+# good. A Python in the home of root is shown without the rest of it, which is closed to others.
 CONFINED = """
+python=$1 && shift
 mount --make-rprivate / && mount --rbind / /mnt && mount -o remount,bind,ro /mnt &&
-mount -t tmpfs tmpfs /mnt/var/tmp &&
+mount -t tmpfs tmpfs /mnt/var/tmp
+case $python in
+    /root/*)
+        mkdir /mnt/var/tmp/python && mount --bind "$python" /mnt/var/tmp/python &&
+        mount -t tmpfs -o mode=755 tmpfs /mnt/root && mkdir -p "/mnt$python" &&
+        mount --move /mnt/var/tmp/python "/mnt$python" && rmdir /mnt/var/tmp/python &&
+        mount -o remount,ro /mnt/root
+esac &&
 exec chroot /mnt setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-privs \\
     --bounding-set=-all --inh-caps=-all env TMPDIR=/var/tmp HOME=/nonexistent "$@"
 """
 
 
 def confined(command: list[str]) -> list[str]:
-    return ["unshare", "--mount", "sh", "-c", CONFINED, "sh", *command]
+    return ["unshare", "--mount", "sh", "-c", CONFINED, "sh", sys.base_prefix, *command]
 
 
 @pytest.fixture(autouse=True)
