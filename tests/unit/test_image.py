@@ -26,6 +26,15 @@ def test_the_linter_has_nothing_to_object() -> None:
     assert accepts("hadolint", "--failure-threshold=style", "Dockerfile") == ""
 
 
+def test_the_linter_has_nothing_to_object_to_the_image_of_a_reader(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "DEPLOYMENT.md").read_text()
+    (block,) = re.findall(r"```dockerfile\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "Dockerfile").write_text(block)
+    assert accepts("hadolint", "--failure-threshold=style", tmp_path / "Dockerfile") == ""
+    users = re.findall(r"^USER (.+)$", block, flags=re.MULTILINE)
+    assert users[-1] == re.findall(r"^USER (.+)$", FINAL, flags=re.MULTILINE)[-1]
+
+
 def test_the_process_has_no_rights_and_gets_its_signals_itself() -> None:
     assert re.search(r"^USER 10001:10001$", FINAL, flags=re.MULTILINE)
     assert json.loads(re.findall(r"^ENTRYPOINT (.+)$", FINAL, flags=re.MULTILINE)[0]) == [

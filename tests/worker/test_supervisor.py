@@ -89,7 +89,7 @@ def test_a_worker_that_is_frozen_is_silent(worker: WorkerProcess, ear: Ear) -> N
     ear.hear_until("READY=1")
     worker.process.send_signal(signal.SIGSTOP)
     ear.drain()
-    assert ear.hears_nothing(within=5)
+    assert ear.hears_nothing(within=3)
     worker.process.send_signal(signal.SIGCONT)
     ear.hear_until("WATCHDOG=1")
 
