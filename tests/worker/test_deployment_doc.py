@@ -76,7 +76,7 @@ def test_from_nothing_to_a_rolling_deploy(
     here = SCRIPT.replace("db.internal:5432", f"127.0.0.1:{server.port}")
     here = here.replace("?sslmode=verify-full&sslrootcert=system", "")
     printed = shell(here, user, tmp_path)
-    assert '"ready": true' in printed
+    assert printed.count('"ready": true') == 2
     assert len(re.findall(r"Run \d+\.1 succeeded after", printed)) == 3
     assert printed.count("worker.stopped") == 2
     assert "warning" not in printed
