@@ -99,7 +99,7 @@ def test_an_outage_longer_than_the_silence_limit_makes_nobody_dead(
 @pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
 def test_a_close_that_is_blocked_is_tried_until_it_succeeds(stage: Scene, limit: str) -> None:
     """Somebody has locked the row, and the server ends our statement."""
-    dsn = psycopg.conninfo.make_conninfo(stage.dsn, options=f"-c {limit}=500")
+    dsn = psycopg.conninfo.make_conninfo(stage.dsn, options=f"-c {limit}=1000")
     worker = stage.start_worker(dsn=dsn)
     job = stage.begin("work", seconds=1)
     with psycopg.connect(stage.dsn) as blocker:

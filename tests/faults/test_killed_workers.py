@@ -119,11 +119,11 @@ def test_a_waiting_twin_does_not_stop_the_rescue_of_the_others(stage: Scene) -> 
 def test_three_siblings_rescue_a_dead_worker_once(stage: Scene) -> None:
     """Many reapers see the same dead worker at the same time."""
     victim = stage.start_worker()
-    lost = [stage.begin("work_again", seconds=12) for _ in range(3)]
+    lost = [stage.begin("work_again", seconds=15) for _ in range(3)]
     siblings = [stage.start_worker() for _ in range(3)]
     kill(victim)
     for queue_job_id in lost:
-        stage.wait_for_run(queue_job_id, "succeeded", attempt=2)
+        stage.wait_for_run(queue_job_id, "succeeded", attempt=2, within=40)
     stage.check_stops(*siblings)
     events = [line["event"] for sibling in siblings for line in sibling.lines]
     assert events.count("worker.lost") == 1

@@ -46,7 +46,7 @@ def test_a_long_locked_run_is_drained_while_a_second_worker_waits(
 def test_what_outlasts_the_drain_is_cancelled_or_given_back(stage: Scene) -> None:
     """SIGTERM with long jobs: the restartable one goes back to the queue, the other is cancelled."""
     old = stage.start_worker(QUEUE_WORKER_DRAIN_TIMEOUT="1")
-    again = stage.begin("locked_again", seconds=3)
+    again = stage.begin("locked_again", seconds=6)
     never = stage.begin("work", seconds=50)
     new = stage.start_worker()
     began = time.monotonic()
