@@ -45,9 +45,9 @@ def test_systemd_objects_to_what_is_wrong(units: list[Path]) -> None:
 
 @pytest.mark.parametrize("unit", ["queue-worker@1", "queue-worker-migrate", "queue-worker-overdue"])
 def test_a_unit_is_exposed_to_little(units: list[Path], unit: str) -> None:
-    """The score of systemd-analyze: from 0, all that can be shut is, to 10; below 2 is OK."""
+    """The score of systemd-analyze: from 0, all that can be shut is, to 10; below 2 is OK; these have 1.5."""
     path = next(path for path in units if path.stem == unit)
-    accepts("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path)
+    accepts("systemd-analyze", "security", "--offline=true", "--threshold=16", "--no-pager", path)
 
 
 def test_a_worker_is_given_the_time_to_drain() -> None:
