@@ -20,7 +20,7 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test soak retention-trial benchmark lint types build sbom dev requirements clean
+.PHONY: help demo test soak retention-trial benchmark lint types build sbom site dev requirements clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ sbom: $(VENV)/.dev ## what an installed worker consists of, as CycloneDX, into d
 	$(BIN)/cyclonedx-py requirements requirements/image.txt --pyproject pyproject.toml \
 		--mc-type application --output-reproducible --spec-version 1.6 --output-file dist/sbom.cdx.json
 
+site: $(VENV)/.dev ## the documentation as a site, into dist-site/: every warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs/site docs dist-site $(ARGS)
+
 dev: $(VENV)/.dev ## only set up the environment, with the development tools
 
 # Pins are kept where they still fit; ARGS=--upgrade takes the newest. The versions are chosen once,
@@ -70,11 +73,12 @@ requirements: $(VENV)/.dev ## pin the dependencies anew after a change in pyproj
 	$(compile) --extra embedded --group dev --output-file requirements/dev.txt $(ARGS)
 	$(compile) --extra embedded --group test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(compile) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(compile) --extra embedded --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(compile) --extra uvloop --constraint requirements/dev.txt --output-file requirements/image.txt
 	$(compile) --extra embedded --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt $(ARGS)
 
 clean: ## remove the environment, caches, builds and the demo's database
-	rm -rf $(VENV) .demo build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .demo build dist dist-site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find queue_worker tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A pin that left the file must leave the environment too: so it is made anew, not updated.

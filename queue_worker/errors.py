@@ -1,4 +1,4 @@
-"""The one tree of exceptions; every message names the remedy.
+"""The one tree of exceptions; every message names the remedy::
 
     QueueWorkerError
     ├── SettingsError              an environment variable is missing or malformed

@@ -2,13 +2,7 @@ CREATE OR REPLACE FUNCTION queue_worker.record_inserted() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path FROM CURRENT
 AS $$
-DECLARE
-    workers bigint[] := (
-        SELECT array_agg(DISTINCT i.worker_id) FROM inserted AS i WHERE i.worker_id IS NOT NULL);
 BEGIN
-    IF workers IS NOT NULL THEN
-        PERFORM queue_worker.check_worker(workers);
-    END IF;
     INSERT INTO procrastinate_events (job_id, type)
     SELECT i.id, 'deferred' FROM inserted AS i WHERE i.status = 'todo';
 
@@ -27,4 +21,4 @@ END;
 $$;
 
 COMMENT ON FUNCTION queue_worker.record_inserted() IS
-    'Trigger of procrastinate_jobs: the events that procrastinate records for each new job and its notifications, for a whole statement at once. Refuses a worker that is not registered.';
+    'Trigger of procrastinate_jobs: the events that procrastinate records for each new job and its notifications, for a whole statement at once.';

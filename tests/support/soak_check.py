@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from queue_worker.worker import timing
 from tests.support.soak import Fault, Soak
 
 SELF_FENCE = 2.0  # seconds in which a worker that wakes up has ended itself
@@ -52,6 +53,7 @@ class Figures:
     outcomes: dict[str, int] = field(default_factory=dict)
     unexpected_exits: dict[str, int] = field(default_factory=dict)
     kill_to_lost: list[float] = field(default_factory=list)
+    hindered_kill_to_lost: list[float] = field(default_factory=list)
     stop_to_lost: list[float] = field(default_factory=list)
     stop_of_all_to_lost: list[float] = field(default_factory=list)
     black_hole_to_lost: list[float] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Figures:
             f"outcomes                        {_counts(self.outcomes)}",
             f"unexpected process exits        {_counts(self.unexpected_exits)}",
             f"kill to `lost` row              {_spread(self.kill_to_lost)}",
+            f"the same, beside a restart or with no sibling {_spread(self.hindered_kill_to_lost)}",
             f"stop to `lost` row              {_spread(self.stop_to_lost)}",
             f"the same, for a time all stood  {_spread(self.stop_of_all_to_lost)}",
             f"black hole to `lost` row        {_spread(self.black_hole_to_lost)}",
@@ -168,7 +171,9 @@ def _examine_runs(
         if row[5] in {"WorkerLost", "Quarantined"}
     ]
     faults = soak.record.faults
-    figures.kill_to_lost = [took for _, took in _times_to_rescue("kill", faults, rescued)]
+    for fault, took in _times_to_rescue("kill", faults, rescued):
+        hindered = _nobody_could_look(faults, fault.at, fault.at + took, soak.plan.workers - 1)
+        (figures.hindered_kill_to_lost if hindered else figures.kill_to_lost).append(took)
     figures.black_hole_to_lost = [
         took for _, took in _times_to_rescue("black hole", faults, rescued)
     ]
@@ -190,6 +195,14 @@ def _times_to_rescue(
         times = [at - fault.at for pid, at in rescued if pid == fault.pid and fault.at < at < end]
         found += [(fault, max(times))] if times else []
     return found
+
+
+def _nobody_could_look(faults: list[Fault], start: float, end: float, siblings: int) -> bool:
+    """Whether the server was away or had just come back, or every sibling was kept from looking."""
+    restarted = any(
+        f.kind == "restart" and f.at < end and f.until + timing.SETTLE > start for f in faults
+    )
+    return restarted or _most_stopped(faults, start, end) >= siblings
 
 
 def _most_stopped(faults: list[Fault], start: float, end: float) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.blocks import Block, read_blocks, write_files
+from tests.support.pages import PAGES
 from tests.support.processes import REPOSITORY
 
 CONFIGURATION = """
@@ -35,10 +36,13 @@ def check_types(folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/TESTING.md", "docs/INTEGRATIONS.md"])
-def test_the_blocks_of_a_page(page: str, tmp_path: Path) -> None:
-    blocks = [block for block in read_blocks(REPOSITORY / page) if block.language == "python"]
-    assert blocks
+def python_of(page: Path) -> list[Block]:
+    return [block for block in read_blocks(page) if block.language == "python"]
+
+
+@pytest.mark.parametrize("page", [*filter(python_of, PAGES)], ids=lambda page: page.name)
+def test_the_blocks_of_a_page(page: Path, tmp_path: Path) -> None:
+    blocks = python_of(page)
     write_files(blocks, tmp_path)
     for number, block in enumerate(block for block in blocks if block.file is None):
         write_files([Block("python", f"# block_{number}.py\n{block.text}")], tmp_path)
