@@ -20,7 +20,7 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test soak retention-trial benchmark lint types build sbom site dev requirements clean
+.PHONY: help demo test soak retention-trial alert-trial benchmark lint types build sbom site dev requirements clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ soak: $(VENV)/.project ## the fault suite for as long as one likes, for example 
 
 retention-trial: $(VENV)/.project ## retention of ten million events beside a writer, killed five times
 	$(BIN)/python -m tests.support.retention_trial $(ARGS)
+
+alert-trial: $(VENV)/.project ## ten thousand failures on four workers, with alerts and without
+	$(BIN)/python -m tests.support.alert_trial $(ARGS)
 
 benchmark: $(VENV)/.benchmark ## measure it beside other queues, for example ARGS="drain --rounds 5 --json figures.json"
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -19,6 +19,7 @@ from queue_worker.cli import (
     pause,
     release_lock,
     retention,
+    retire,
     retry,
     run,
     runs,
@@ -71,6 +72,7 @@ app.command()(timeline.timeline)
 app.command()(alerts.alerts)
 app.command()(pause.pause)
 app.command()(pause.resume)
+app.command()(retire.retire)
 app.command()(cancel.cancel)
 app.command()(retry.retry)
 app.command()(retry.requeue_lost)

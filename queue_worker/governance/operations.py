@@ -58,6 +58,15 @@ def resume(connection: Connection, kind: Kind, name: str, by: Operator) -> str:
     return str(_call(connection, f"resume_{kind}", by, name=name)[0]["what"])
 
 
+def retire_job(connection: Connection, name: str, by: Operator) -> str:
+    """Say that a job was taken out of the code; says `retired` or `already retired`.
+
+    Raises:
+        OperationRefused: nobody knows this name, a living worker knows it, or something waits.
+    """
+    return str(_call(connection, "retire_job", by, name=name)[0]["what"])
+
+
 def cancel_job(connection: Connection, queue_job_id: int, by: Operator) -> str:
     """Cancel a queued job for good; says `cancelled`, `asked to end` or `already asked to end`.
 

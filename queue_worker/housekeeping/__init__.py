@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from queue_worker.definitions import JobDefinition
-from queue_worker.errors import PluginError, SettingsError
+from queue_worker.errors import DefinitionError, PluginError, SettingsError
 from queue_worker.housekeeping import deliver_alerts, partitions, validation
 from queue_worker.jobs import retention
 from queue_worker.plugins import JOBS, load_plugin
@@ -105,13 +105,20 @@ def load_sources(
                 )
         known = JobRegistry([*known, *added])
         sources[f"plugin {name} ({origin})"] = added
-    ours = _ours(known, settings)
-    JobRegistry([*known, *ours])  # refuses a name that is taken
-    return {**sources, "queue_worker": ours}
+    return {**sources, "queue_worker": _ours(known, settings)}
 
 
 def _ours(registry: JobRegistry, settings: Settings | None) -> list[JobDefinition[Any]]:
-    return [_scheduled(job, settings) for job in _missing(registry, _JOBS)]
+    missing = _missing(registry, _JOBS)
+    for job in missing:
+        if job.name in registry:
+            raise DefinitionError(
+                job.name,
+                "name",
+                "is that of a job of the queue itself, which every worker knows",
+                "Rename yours, and first cancel what still waits under this name.",
+            )
+    return [_scheduled(job, settings) for job in missing]
 
 
 def _missing(registry: JobRegistry, jobs: Iterable[JobDefinition[Any]]) -> list[JobDefinition[Any]]:

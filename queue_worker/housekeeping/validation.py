@@ -7,13 +7,12 @@ from datetime import timedelta
 from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
 from queue_worker.governance.checks import validate
-from queue_worker.registry import load_registry
 from queue_worker.schedules import cron
 
 
 def validate_environment(ctx: JobContext) -> None:
     """Check the environment again; what has broken since the start fails this run."""
-    validate(ctx.settings, load_registry(ctx.settings.app))
+    validate(ctx.settings)
     ctx.log.info("environment.valid")
 
 

@@ -94,7 +94,6 @@ class Worker:
 
     async def _serve(self) -> int:
         await self._station.open(self._queues, self._settings.concurrency)
-        log.info("worker.started", **self._facts())
         supervisor = Supervisor()
         watchdog = Watchdog(
             self._settings,
@@ -104,6 +103,7 @@ class Worker:
         )
         watchdog.start()
         with self._signals(watchdog):
+            log.info("worker.started", **self._facts())  # from here on it can be stopped
             loops = self._start_loops()
             self._instruments.watch(self._listener, self._schema, watchdog, self._stopping.is_set)
             supervisor.ready()

@@ -9,6 +9,8 @@ CREATE OR REPLACE FUNCTION queue_worker.find_alert_conditions(
     LANGUAGE plpgsql
     STABLE
     SET search_path FROM CURRENT
+    SET plan_cache_mode = force_generic_plan  -- to plan it takes longer than to look
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -24,9 +26,12 @@ BEGIN
     ), known AS MATERIALIZED (
         SELECT h.*, EXISTS (
                    SELECT FROM queue_worker.worker AS w
-                    WHERE w.ended_at IS NULL AND (w.jobs IS NULL OR h.job = ANY (w.jobs))
+                    WHERE w.ended_at IS NULL AND w.kind = 'worker'
+                      AND (w.jobs IS NULL OR h.job = ANY (w.jobs))
                ) AS is_known
           FROM heads AS h
+    ), late AS MATERIALIZED (
+        SELECT o.job, o.due_at, o.because FROM queue_worker.overdue AS o
     )
     SELECT 'QUEUE_LAGGING'::queue_worker.alert_type, h.queue, NULL::text, NULL::text,
            format('the oldest job that is due in queue %s has been due since %s UTC', h.queue,
@@ -44,11 +49,24 @@ BEGIN
      WHERE NOT h.is_known AND h.due_since < moment - find_alert_conditions.unknown_after
      GROUP BY h.job
     UNION ALL
+    SELECT 'JOB_UNKNOWN', j.name, j.name, NULL,
+           format('due by its schedule since %s UTC, and no living worker knows it; if it was taken '
+                  'out of the code: queue-worker retire %s',
+                  to_char(j.next_due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), j.name),
+           'absence'
+      FROM queue_worker.job AS j
+     WHERE j.next_due_at < moment - find_alert_conditions.unknown_after
+       AND queue_worker.is_unknown(j.name)
+       AND queue_worker.find_pause(j.name, j.queue) IS NULL
+       AND NOT EXISTS (SELECT FROM queue_worker.tick AS t WHERE t.job = j.name AND t.due_at >= j.next_due_at)
+       AND NOT EXISTS (SELECT FROM known AS h WHERE h.job = j.name AND NOT h.is_known)
+    UNION ALL
     SELECT 'JOB_MISSED', o.job, o.job, NULL,
            format('due at %s UTC and no run: %s',
                   to_char(o.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), o.because),
            'success'
-      FROM queue_worker.overdue AS o
+      FROM late AS o
+     WHERE NOT queue_worker.is_unknown(o.job)
     UNION ALL
     SELECT 'JOB_RUNNING_LONG', r.job, r.job, r.run_id,
            format('it has been running since %s UTC; 99 of 100 runs take less than %s s',
@@ -56,24 +74,28 @@ BEGIN
                   round(r.usual::numeric, 1)),
            'absence'
       FROM (
-            SELECT DISTINCT ON (p.task_name)
-                   p.task_name::text AS job, p.queue_worker_claimed_at AS claimed_at,
-                   p.id || '.' || (p.attempts + 1) AS run_id, pace.usual
-              FROM procrastinate_jobs AS p
+            SELECT oldest.job, oldest.claimed_at, oldest.run_id, pace.usual
+              FROM (  -- of each job one: what it usually takes is found once
+                   SELECT DISTINCT ON (p.task_name)
+                          p.task_name::text AS job, p.queue_worker_claimed_at AS claimed_at,
+                          p.id || '.' || (p.attempts + 1) AS run_id
+                     FROM procrastinate_jobs AS p
+                    WHERE p.status = 'doing' AND p.worker_id IS NOT NULL  -- there is an index of these
+                      AND p.queue_worker_claimed_at < moment - find_alert_conditions.long_after
+                    ORDER BY p.task_name, p.queue_worker_claimed_at
+              ) AS oldest
               CROSS JOIN LATERAL (
                    SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY s.seconds) AS usual, count(*) AS runs
-                     FROM (
-                          SELECT extract(epoch FROM r.finished_at - r.started_at) AS seconds
+                     FROM (  -- no more, so that a job that only fails is not searched for ever
+                          SELECT extract(epoch FROM r.finished_at - r.started_at) AS seconds, r.outcome
                             FROM queue_worker.run AS r
-                           WHERE r.job = p.task_name AND r.outcome = 'succeeded'
+                           WHERE r.job = oldest.job
                            ORDER BY r.finished_at DESC LIMIT 100
                      ) AS s
+                    WHERE s.outcome = 'succeeded'
               ) AS pace
-             WHERE p.status = 'doing' AND p.worker_id IS NOT NULL  -- there is an index of these
-               AND p.queue_worker_claimed_at < moment - find_alert_conditions.long_after
-               AND pace.runs >= 20
-               AND p.queue_worker_claimed_at < moment - make_interval(secs => 1.5 * pace.usual)
-             ORDER BY p.task_name, p.queue_worker_claimed_at
+             WHERE pace.runs >= 20
+               AND oldest.claimed_at < moment - make_interval(secs => 1.5 * pace.usual)
       ) AS r
     UNION ALL
     SELECT 'ENVIRONMENT_INVALID', 'snapshot', NULL, NULL,

@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION queue_worker.look_for_alerts(
 ) RETURNS integer
     LANGUAGE plpgsql
     SET search_path FROM CURRENT
+    SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -9,7 +9,8 @@ AS $$
                count, held_back, owner, runbook, command)
         SELECT a.fingerprint, write_alert_messages.kind, a.type, a.job, a.subject, a.summary, a.run_id,
                a.first_seen_at, a.last_seen_at, a.count, a.held_back,
-               coalesce(j.owner, ''), coalesce(j.runbook, ''),
+               coalesce(j.owner, ''),
+               coalesce(nullif(j.runbook, ''), queue_worker.alert_runbook(a.type, a.is_storm)),
                queue_worker.alert_command(a.type, a.run_id)
           FROM queue_worker.alert AS a
           LEFT JOIN queue_worker.job AS j ON j.name = a.job

@@ -1,4 +1,4 @@
--- Jobs that have waited for a minute, and that neither a living worker nor the caller has declared.
+-- Jobs that have waited for a minute, and that neither a living worker nor the caller knows.
 SELECT waiting.task_name, count(*)
 FROM procrastinate_jobs AS waiting
 WHERE waiting.status = 'todo'
@@ -7,10 +7,9 @@ WHERE waiting.status = 'todo'
     AND waiting.task_name <> ALL (%(known)s::text[])
     AND NOT EXISTS (
         SELECT
-        FROM queue_worker.job AS known
-        JOIN queue_worker.worker AS living
-            ON living.registry_digest = known.registry_digest AND living.ended_at IS NULL
-        WHERE known.name = waiting.task_name
+        FROM queue_worker.worker AS living
+        WHERE living.ended_at IS NULL AND living.kind = 'worker'
+            AND (living.jobs IS NULL OR waiting.task_name = ANY (living.jobs))
     )
 GROUP BY waiting.task_name
 ORDER BY count(*) DESC, waiting.task_name

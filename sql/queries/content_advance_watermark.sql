@@ -1,4 +1,4 @@
 UPDATE content_pipeline.aggregation_watermark
    SET seen = %(seen)s,
-       system_identifier = (SELECT system_identifier FROM pg_control_system()),
+       system_identifier = content_pipeline.read_cluster(),
        advanced_at = clock_timestamp()

@@ -27,5 +27,6 @@ SET description = excluded.description,
     owner = excluded.owner,
     runbook = excluded.runbook,
     registry_digest = excluded.registry_digest,
-    last_seen_at = clock_timestamp()
+    last_seen_at = clock_timestamp(),
+    retired_at = NULL
 RETURNING known.name, known.schedule_since

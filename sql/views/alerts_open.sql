@@ -10,7 +10,7 @@ SELECT
     a.last_seen_at,
     queue_worker.alert_command(a.type, a.run_id) AS command,
     coalesce(known.owner, '') AS owner,
-    coalesce(known.runbook, '') AS runbook,
+    coalesce(nullif(known.runbook, ''), queue_worker.alert_runbook(a.type, a.is_storm)) AS runbook,
     a.told_at,
     a.untold,
     a.storm AS told_by,

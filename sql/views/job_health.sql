@@ -14,7 +14,8 @@ SELECT
     last_tick.state AS last_tick_state,
     known.owner,
     known.runbook,
-    queue_worker.find_pause(known.name, known.queue) AS paused
+    queue_worker.find_pause(known.name, known.queue) AS paused,
+    known.retired_at
 FROM queue_worker.job AS known
 LEFT JOIN LATERAL (
     SELECT * FROM queue_worker.run
@@ -49,3 +50,4 @@ COMMENT ON COLUMN queue_worker.job_health.last_tick_state IS 'What came of that 
 COMMENT ON COLUMN queue_worker.job_health.owner IS 'Who answers for it.';
 COMMENT ON COLUMN queue_worker.job_health.runbook IS 'Where it says what to do when it fails.';
 COMMENT ON COLUMN queue_worker.job_health.paused IS 'Who has paused it or its queue, and why; null if nobody has.';
+COMMENT ON COLUMN queue_worker.job_health.retired_at IS 'When an operator said that no worker will know it any more; null if none has.';

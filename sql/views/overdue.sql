@@ -22,10 +22,15 @@ LEFT JOIN LATERAL (
 JOIN LATERAL (
     SELECT
         known.next_due_at AS due_at,
-        'no worker was there to decide it' AS because,
+        CASE WHEN queue_worker.is_unknown(known.name) THEN 'no living worker knows it'
+            ELSE 'no worker was there to decide it' END AS because,
         NULL::bigint AS queue_job_id
     WHERE known.next_due_at < clock_timestamp() - interval '10 seconds'
         AND (newest.due_at IS NULL OR newest.due_at < known.next_due_at)
+        AND (
+            known.next_due_at > clock_timestamp() - interval '1 day'
+            OR NOT queue_worker.is_unknown(known.name)
+        )
     UNION ALL
     SELECT newest.due_at, 'it still waits in its queue', waiting.id
     FROM procrastinate_jobs AS waiting
@@ -42,7 +47,7 @@ WHERE NOT EXISTS (  -- not by find_pause(), which would be called for every job
 );
 
 COMMENT ON VIEW queue_worker.overdue IS
-    'Jobs that are due by their schedule and have no run: the tick was decided by nobody for ten seconds, or its run has waited for a minute. What somebody has paused is not overdue. A job that is in no registry any more stays here until its next_due_at is set to null.';
+    'Jobs that are due by their schedule and have no run: the tick was decided by nobody for ten seconds, or its run has waited for a minute. What somebody has paused is not overdue. A job that no living worker knows stays here for a day, and in incidents until it is retired.';
 COMMENT ON COLUMN queue_worker.overdue.job IS 'The name of the job.';
 COMMENT ON COLUMN queue_worker.overdue.due_at IS 'The tick that has led to no run yet; the oldest of them.';
 COMMENT ON COLUMN queue_worker.overdue.overdue_for IS 'How long ago that was.';

@@ -28,6 +28,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.close_lost_run queue_worker.rescue_ownerless'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.wake_workers queue_worker.find_pause'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.require_actor queue_worker.find_queue_heads'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('worker', 'table', 'SELECT', 'queue_worker.pause'),
 
     -- The worker: alerts, which it finds, folds into messages and delivers.
@@ -36,12 +37,13 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.alert queue_worker.alert_delivery'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.tend_alerts queue_worker.look_for_alerts'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.find_alert_conditions queue_worker.alert_command'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.alert_runbook'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.fold_alert_events queue_worker.fold_alert_storm'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.write_alert_messages queue_worker.end_alerts'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.raise_alert queue_worker.resolve_alert'),
 
     -- The worker: retention. Triggers and functions refuse what no policy says.
-    ('worker', 'table', 'DELETE', 'queue_worker.run'),
+    ('worker', 'table', 'DELETE', 'queue_worker.run queue_worker.alert queue_worker.alert_message'),
     ('worker', 'table', 'SELECT INSERT UPDATE DELETE', 'queue_worker.retention_policy'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.retention_plan queue_worker.retention_step'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.publish_policies queue_worker.kept_for_ever'),
@@ -59,6 +61,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT UPDATE', 'content_pipeline.retry_intent'),
     ('worker', 'function', 'EXECUTE', 'content_pipeline.rate_z_score'),
     ('worker', 'function', 'EXECUTE', 'content_pipeline.make_event_partitions'),
+    ('worker', 'function', 'EXECUTE', 'content_pipeline.read_cluster'),
 
     -- The reader: all views (below), and the tables of which none holds the arguments of a job.
     ('reader', 'table', 'SELECT', 'queue_worker.run queue_worker.tick queue_worker.job'),
@@ -71,6 +74,8 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'table', 'SELECT', 'queue_worker.audit_chain queue_worker.audit_head'),
     ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.find_pause queue_worker.alert_command'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.alert_runbook'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.verify_audit queue_worker.audit_anchor'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.hash_audit')
 ), queue AS (
@@ -80,8 +85,8 @@ WITH decided (role, kind, privileges, objects) AS (
 ), named AS (
     SELECT d.role, d.kind, privilege.name AS privilege, object.name AS object
     FROM decided AS d
-    CROSS JOIN regexp_split_to_table(d.privileges, ' ') AS privilege (name)
-    CROSS JOIN regexp_split_to_table(d.objects, ' ') AS object (name)
+    CROSS JOIN unnest(string_to_array(d.privileges, ' ')) AS privilege (name)
+    CROSS JOIN unnest(string_to_array(d.objects, ' ')) AS object (name)
     UNION ALL
     SELECT part.name, 'schema', 'USAGE', q.schema
     FROM queue AS q

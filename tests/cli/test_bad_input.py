@@ -208,6 +208,27 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+OWN_RETENTION = BAD_JOB.replace('"late", schedule=cron("61 * * * *")', '"retention"')
+
+
+@pytest.mark.parametrize("line", ["worker", "jobs", "enqueue retention", "run retention --inline"])
+def test_a_job_with_a_name_of_the_queue_s_own_is_to_be_renamed(
+    ready: Command, modules: Path, line: str
+) -> None:
+    (modules / "own_retention.py").write_text(OWN_RETENTION)
+    answer = ready(*line.split(), QUEUE_WORKER_APP="own_retention:registry")
+    answer.assert_one_error(
+        78, "Job 'retention': name is that of a job of the queue itself", "Rename"
+    )
+
+
+def test_the_check_says_so_too(ready: Command, modules: Path) -> None:
+    (modules / "own_retention.py").write_text(OWN_RETENTION)
+    answer = ready("check", QUEUE_WORKER_APP="own_retention:registry")
+    assert answer.code == 78
+    assert "Rename yours" in " ".join(answer.out.split())
+
+
 @pytest.mark.parametrize("reference", REGISTRIES)
 def test_a_registry_that_cannot_be_loaded(
     ready: Command, standing: str, modules: Path, reference: str

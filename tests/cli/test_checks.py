@@ -12,19 +12,22 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from queue_worker import SyncQueueClient, load_settings
-from queue_worker.errors import EnvironmentInvalid
-from queue_worker.governance.checks import CHECKS, Moment, server, validate
+from queue_worker.governance.checks import CHECKS, Moment, server
 from queue_worker.governance.migrations import migrate
 from queue_worker.housekeeping import load_jobs
 from tests.cli.conftest import Command
+from tests.support.alerts import tend
 from tests.support.breakages import BREAKAGES, Breakage
+from tests.support.clock import needs_faketime, with_clock
 from tests.support.eventually import eventually
 from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import execute
 from tests.support.processes import JOBS, call, environment, worker_process
+from tests.support.receiver import receiving
 from tests.support.roles import as_login, session
 
 Connection = psycopg.Connection[Any]
+ALERT = "ENVIRONMENT_INVALID:queue_worker.validation"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "VALIDATION.md"
 
 
@@ -154,16 +157,12 @@ def test_what_is_local(host: str, address: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("skew", [-60, 60])
-def test_clocks_that_differ_are_a_warning_and_fail_the_validation(
-    check: Any, database: str, monkeypatch: pytest.MonkeyPatch, skew: int
+def test_clocks_that_differ_are_a_warning(
+    check: Any, monkeypatch: pytest.MonkeyPatch, skew: int
 ) -> None:
     now = server.time.time
     monkeypatch.setattr(server.time, "time", lambda: now() + skew)
     assert_only(check(), "clock", "60 s apart", 0)
-    settings = load_settings(database_url=as_login(database, "worker"))
-    with pytest.raises(EnvironmentInvalid, match="clock: The clocks") as caught:
-        validate(settings, load_jobs(JOBS, ()))
-    assert caught.value.failed == ("clock",)
 
 
 @pytest.mark.fault("F14")
@@ -220,51 +219,102 @@ HELD_BACK = [
 
 
 @pytest.mark.parametrize("held_back", HELD_BACK, ids=lambda case: case[0])
-def test_what_holds_vacuum_back_is_a_warning_and_fails_the_validation(
+def test_what_holds_vacuum_back_is_a_warning_and_is_told(
     check: Any,
-    database: str,
+    connection: Connection,
+    client: SyncQueueClient,
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
     held_back: tuple[str, str, str, dict[str, str]],
 ) -> None:
     name, says, fixture, env = held_back
     request.getfixturevalue(fixture)
     assert_only(check(**env), name, says, 0)
     assert check() == ({}, 0)
-    for variable, value in env.items():
-        monkeypatch.setenv(variable, value)
-    with pytest.raises(EnvironmentInvalid) as caught:
-        validate(load_settings(database_url=as_login(database, "worker")), load_jobs(JOBS, ()))
-    assert caught.value.failed == (name,)
+    with worker_process(environment(request.getfixturevalue("database"), **env)):
+        assert_told(client, connection, name, says)
 
 
 # The job ---------------------------------------------------------------------------------------------
 
 
-def test_whatever_breaks_later_fails_the_run_of_the_validation(
+@needs_faketime
+def test_clocks_that_differ_are_told(
+    database: str, connection: Connection, client: SyncQueueClient
+) -> None:
+    with worker_process(with_clock(environment(database), "+1h")):
+        assert_told(client, connection, "clock", "3,600 s apart")
+
+
+def test_a_broken_environment_is_told_once_and_so_is_its_repair(
     database: str, connection: Connection
+) -> None:
+    """All of it: the schedule, the check, the alert, a receiver; and the same way back."""
+    broken = next(b for b in BREAKAGES if b.check == "guards")
+    with receiving() as receiver:
+        env = environment(
+            database,
+            QUEUE_WORKER_VALIDATION_SCHEDULE="* * * * * *",
+            QUEUE_WORKER_ALERT_SINKS=f"webhook+{receiver.url()}",
+            QUEUE_WORKER_ALERT_ALLOW_PRIVATE="1",
+        )
+        with worker_process(env) as worker:
+            connection.execute(broken.breaks[0])
+            (told,) = eventually(receiver.told)
+            worker.wait_for("tick.enqueued", job="queue_worker.validation")
+            connection.execute(broken.mends[0])
+            (over,) = eventually(lambda: receiver.told("resolved"))
+            assert worker.stop() == 0
+    assert told["type"] == over["type"] == "ENVIRONMENT_INVALID"
+    assert told["fingerprint"] == over["fingerprint"] == ALERT
+    assert broken.says in told["summary"]
+    assert told["runbook"] == "docs/VALIDATION.md"
+    assert len({message["id"] for message in receiver.messages}) == 2
+
+
+def test_whatever_breaks_later_fails_the_validation_and_is_told(
+    database: str, connection: Connection, client: SyncQueueClient
 ) -> None:
     scheduled = [b for b in BREAKAGES if b.is_scheduled]
     by_hand = {"clock", "oldest_transaction", "prepared_transactions", "replication_slots"}
     later = {check.name for check in CHECKS if Moment.SCHEDULED in check.moments}
     assert {b.check for b in scheduled} | by_hand == later
-    with (
-        worker_process(environment(database)),
-        SyncQueueClient(load_jobs(JOBS, ()), load_settings(database_url=database)) as client,
-    ):
+    with worker_process(environment(database)):
         assert validated(client, connection) == ("succeeded", None, None)
         for broken in scheduled:
             for command in broken.breaks:
                 connection.execute(command)
-            outcome, error_class, message = validated(client, connection)
-            assert (outcome, error_class) == ("failed", "EnvironmentInvalid"), broken
-            assert message.startswith(f"1 checks failed ({broken.check})"), message
-            assert broken.says in message
+            assert_told(client, connection, broken.check, broken.says)
             if not broken.mends:
                 migrate(connection)
             for command in broken.mends:
                 connection.execute(command)
-        assert validated(client, connection)[0] == "succeeded"
+            assert validated(client, connection)[0] == "succeeded", broken
+            assert eventually(lambda: alert(connection, state="resolved"))
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[SyncQueueClient]:
+    with SyncQueueClient(load_jobs(JOBS, ()), load_settings(database_url=database)) as client:
+        yield client
+
+
+def assert_told(client: SyncQueueClient, connection: Connection, name: str, says: str) -> None:
+    """The validation fails over this check alone, and there is an alert that says so."""
+    outcome, error_class, message = validated(client, connection)
+    assert (outcome, error_class) == ("failed", "EnvironmentInvalid")
+    assert message.startswith(f"1 checks failed ({name})"), message
+    assert says in message
+    assert says in eventually(lambda: alert(connection, state="open"))
+
+
+def alert(connection: Connection, state: str) -> str | None:
+    """The summary of the alert of the validation, if it stands so; what was found is folded first."""
+    tend(connection)
+    row = connection.execute(
+        "SELECT summary FROM queue_worker.alert WHERE fingerprint = %s AND state = %s",
+        [ALERT, state],
+    ).fetchone()
+    return str(row[0]) if row else None
 
 
 def validated(client: SyncQueueClient, connection: Connection) -> tuple[Any, ...]:

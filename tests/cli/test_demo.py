@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -92,9 +93,19 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def home() -> Iterator[Path]:
+    """A folder of our own: pytest closes its own to other accounts, whenever a run of it begins.
+
+    For root the server is another account, and pg_control_system() reads a file by its whole path.
+    """
+    with TemporaryDirectory(prefix="queue-worker-demo-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def demo(home: Path) -> Iterator[Demo]:
     # A space and a letter that is not ASCII: both are usual in a home folder.
-    folder = tmp_path_factory.mktemp("demo") / "mein Büro"
+    folder = home / "mein Büro"
     try:
         yield Demo(folder)
     finally:
@@ -201,9 +212,9 @@ def test_stop_ends_the_server(demo: Demo, command: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["l" * 120, "a,b", 'it\'s $HOME `x` "q" \\'])
-def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
+def test_any_folder_will_do(home: Path, name: str) -> None:
     """A socket's path may not be long, clients take a comma apart, and pg_ctl asks a shell."""
-    folder = tmp_path / name / "postgres"
+    folder = home / name / "postgres"
     folder.parent.mkdir()
     try:
         dsn = make_database(start_embedded(folder), "demo")
@@ -213,9 +224,9 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
         assert stop_embedded(folder)
 
 
-def test_what_a_killed_start_or_server_left_behind_is_no_obstacle(tmp_path: Path) -> None:
-    folder = tmp_path / "postgres"
-    (tmp_path / "postgres.unfinished" / "left-behind").mkdir(parents=True)
+def test_what_a_killed_start_or_server_left_behind_is_no_obstacle(home: Path) -> None:
+    folder = home / "postgres"
+    (home / "postgres.unfinished" / "left-behind").mkdir(parents=True)
     try:
         start_embedded(folder)
         pid_file = folder / "postmaster.pid"

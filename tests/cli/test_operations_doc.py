@@ -13,29 +13,27 @@ from queue_worker.jobs import first_party
 from queue_worker.queue.fleet import publish_jobs
 from queue_worker.session import Session
 from tests.cli.conftest import Command
+from tests.support.blocks import read_blocks
 from tests.support.processes import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
-STATEMENTS = [
-    part.strip()
-    for block in re.findall(r"```sql\n(.*?)```", PAGE, flags=re.DOTALL)
-    for part in block.split(";")
-    if part.strip()
-]
+PAGE = REPOSITORY / "docs" / "OPERATIONS.md"
+STATEMENTS = [text for block in read_blocks(PAGE, "sql") for text in block.statements]
 COMMANDS = [
     entry.partition("\n")
-    for block in re.findall(r"```console\n\$ (.*?)```", PAGE, flags=re.DOTALL)
-    for entry in block.split("\n$ ")
+    for block in read_blocks(PAGE, "console")
+    for entry in block.text.removeprefix("$ ").split("\n$ ")
 ]
 LEVERS = {
     "pause_job", "pause_queue", "resume_job", "resume_queue", "cancel_job", "retry_job",
+    "retire_job",
     "requeue_lost", "release_lock", "verify_audit", "audit_anchor",
 }  # fmt: skip
 
 STATE = """
     INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,
-        concurrency, last_heartbeat_at)
-    SELECT worker_id, 'worker', 'here', 1, '0', 'd', '{}', 1, now() - interval '1 hour'
+        concurrency, last_heartbeat_at, jobs)
+    SELECT worker_id, 'worker', 'here', 1, '0', 'd', '{}', 1, now() - interval '1 hour',
+           '{insight_engine,signal_generator}'
       FROM procrastinate_register_worker_v1();
     INSERT INTO procrastinate_jobs (id, queue_name, task_name, status, attempts, lock, worker_id)
     SELECT v.*, CASE WHEN v.status = 'doing' THEN w.worker_id END

@@ -16,6 +16,7 @@ WHY = ("--reason", "because", "--actor", "ada")
 LEVERS = {
     "pause": ["pause", "noop"],
     "resume": ["resume", "noop"],
+    "retire": ["retire", "noop"],
     "cancel": ["cancel", "1"],
     "retry": ["retry", "1"],
     "requeue-lost": ["requeue-lost"],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from queue_worker.database import connect
-from tests.support.alerts import look, messages, record, tend
+from tests.support.alerts import look, messages, record, register, tend
 
 
 def put(connection: Any, job: str, **columns: Any) -> int:
@@ -18,15 +18,6 @@ def put(connection: Any, job: str, **columns: Any) -> int:
         f"INSERT INTO procrastinate_jobs ({', '.join(row)}) VALUES ({marks}) RETURNING id", row
     ).fetchone()
     return int(found[0])
-
-
-def register(connection: Any, *jobs: str) -> None:
-    connection.execute(
-        "INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,"
-        " concurrency, jobs) SELECT worker_id, 'worker', 'h', 1, '0', 'x', '{}', 1, %s"
-        " FROM procrastinate_register_worker_v1()",
-        [list(jobs)],
-    )
 
 
 def told(connection: Any) -> list[tuple[str, str]]:
@@ -143,3 +134,24 @@ def test_a_look_is_quick_whatever_waits_and_whatever_has_finished(connection: An
     connection.execute("SELECT pg_stat_force_next_flush()")
     after = connection.execute(buffers).fetchone()[0]
     assert after - before < 2_000, "it has read far more than the heads of the queues"
+
+
+def test_a_look_is_quick_however_many_run_and_whatever_has_failed(connection: Any) -> None:
+    """What a job usually takes is found once, and in the newest runs alone."""
+    connection.execute(
+        "ALTER TABLE queue_worker.run DISABLE TRIGGER USER;"
+        "INSERT INTO queue_worker.run (queue_job_id, attempt, job, outcome, queue, enqueued_at, enqueued_by,"
+        " started_at, finished_at, error_class) SELECT i, 1, 'a', 'failed', 'q', now(), 'me', now(), now(), 'E'"
+        " FROM generate_series(1, 20000) AS i;"
+        "ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER;"
+        "INSERT INTO procrastinate_jobs (task_name, queue_name, status, worker_id, queue_worker_claimed_at)"
+        " SELECT 'a', 'q', 'doing', 1, now() - interval '1 hour' FROM generate_series(1, 300) AS i"
+    )
+    connection.execute("ANALYZE queue_worker.run")
+    look(connection)
+    buffers = "SELECT sum(heap_blks_hit + idx_blks_hit + heap_blks_read + idx_blks_read) FROM pg_statio_user_tables WHERE relname = 'run'"
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    before = connection.execute(buffers).fetchone()[0]
+    look(connection)
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    assert connection.execute(buffers).fetchone()[0] - before < 500

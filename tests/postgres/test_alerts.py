@@ -10,6 +10,10 @@ import pytest
 
 from queue_worker.database import connect
 from tests.support.alerts import end_windows, look, messages, record, tend
+from tests.support.pages import anchors_of
+from tests.support.processes import REPOSITORY
+
+INCIDENTS = REPOSITORY / "docs" / "INCIDENTS.md"
 
 
 @pytest.mark.parametrize("outcome", ["failed", "timed_out", "lost"])
@@ -37,6 +41,31 @@ def test_a_run_that_failed_for_good_is_told_with_all_that_one_needs(
     assert connection.execute(
         "SELECT task_name FROM procrastinate_jobs WHERE status = 'todo'"
     ).fetchall() == [("queue_worker.deliver_alerts",)]
+
+
+def test_what_has_no_runbook_leads_to_its_section_of_the_page_for_incidents(
+    connection: Any,
+) -> None:
+    anchors = anchors_of(INCIDENTS)
+    found = connection.execute(
+        "SELECT type, storm, queue_worker.alert_runbook(type, storm)"
+        "  FROM unnest(enum_range(NULL::queue_worker.alert_type)) AS type, unnest('{f,t}'::bool[]) AS storm"
+    ).fetchall()
+    assert len(found) > 10
+    for kind, is_storm, runbook in found:
+        page, _, anchor = runbook.partition("#")
+        assert (page, anchor in anchors) == ("docs/INCIDENTS.md", True), (kind, is_storm)
+
+    for number in range(11):
+        record(connection, f"job_{number}")
+    tend(connection)
+    assert connection.execute(
+        "SELECT fingerprint, runbook FROM queue_worker.alert_message"
+        " UNION SELECT fingerprint, runbook FROM queue_worker.alerts_open ORDER BY 1 LIMIT 2"
+    ).fetchall() == [
+        ("JOB_FAILED:*", "docs/INCIDENTS.md#alerts-storm"),
+        ("JOB_FAILED:job_0", "docs/INCIDENTS.md#a-job-failed"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from queue_worker.database import connect
 from queue_worker.errors import ContentError
 from queue_worker.jobs import analytics_aggregator
-from queue_worker.settings import Settings
+from queue_worker.settings import Settings, load_settings
 from tests.support.content import (
     Connection,
     Event,
@@ -26,6 +26,7 @@ from tests.support.content import (
     killed_at_commit,
     rows_of,
 )
+from tests.support.roles import as_login, role
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -188,6 +189,17 @@ def test_killed_at_commit_and_run_again_it_gives_the_same_rows(
 
     aggregate(settings)
     assert aggregates_in(connection) == aggregates_of([view(), view(learner_id="l2")])
+
+
+def test_a_worker_needs_no_right_to_read_the_control_data(
+    connection: Connection, database: str
+) -> None:
+    """Everybody has it by default; where it was taken from them, the owner has been given it."""
+    connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    connection.execute(f"GRANT EXECUTE ON FUNCTION pg_control_system() TO {role('owner')}")
+    add_events(connection, [view()])
+    aggregate(load_settings(database_url=as_login(database, "worker")))
+    assert aggregates_in(connection) == aggregates_of([view()])
 
 
 @pytest.mark.parametrize(

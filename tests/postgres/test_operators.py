@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from queue_worker import JobContext, JobRegistry
 from queue_worker.database import connect
+from queue_worker.queue.fleet import publication
+from queue_worker.statements import statement
+from tests.support.alerts import record, tend
 
 Connection = psycopg.Connection[Any]
 Put = Callable[..., int]
@@ -32,6 +37,9 @@ LOST = """
            now() - interval '1 hour', 'WorkerLost'
       FROM procrastinate_jobs WHERE id = %s
 """
+
+
+async def report(ctx: JobContext) -> None: ...
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +105,7 @@ def refused(connection: Connection, message: str, hint: str, function: str, *arg
 CALLS = [
     ("pause_job", "report"), ("pause_queue", "default"), ("resume_job", "report"),
     ("resume_queue", "default"), ("cancel_job", 1), ("retry_job", 1), ("release_lock", "key"),
+    ("retire_job", "report"),
 ]  # fmt: skip
 
 
@@ -421,3 +430,40 @@ def test_claims_that_belong_to_nobody_are_lost_but_not_those_of_strangers(
     assert connection.execute("SELECT DISTINCT outcome FROM queue_worker.run").fetchall() == [
         ("lost",)
     ]
+
+
+# Retire --------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_is_retired_is_due_no_more_until_a_worker_declares_it(
+    connection: Connection, database: str
+) -> None:
+    connection.execute("UPDATE queue_worker.job SET next_due_at = now() - interval '1 hour'")
+    record(connection, "report")
+    tend(connection)
+    assert ask(connection, "retire_job", "report") == "retired"
+    assert ask(connection, "retire_job", "report", by="bob") == "already retired"
+    assert audited(connection) == [("job.retired", "job:report")]
+    state = "SELECT job, retired_at IS NOT NULL FROM queue_worker.job_health ORDER BY job"
+    assert connection.execute(state).fetchall() == [("mail", False), ("report", True)]
+    for view in ("overdue AS v (name)", "incidents AS v (since, kind, name)"):
+        assert connection.execute(f"SELECT name FROM queue_worker.{view}").fetchall() == [("mail",)]
+    assert connection.execute("SELECT state FROM queue_worker.alert").fetchall() == [("resolved",)]
+
+    declared = JobRegistry()
+    declared.job("report", timeout=timedelta(minutes=1))(report)
+    connection.execute(statement("publish_jobs"), publication(declared))
+    assert connection.execute(state).fetchall() == [("mail", False), ("report", False)]
+
+
+def test_what_a_living_worker_knows_or_what_waits_is_not_retired(
+    connection: Connection, put: Put, worker: int
+) -> None:
+    refused(connection, "There is no job 'reprot'", "FROM queue_worker.job", "retire_job", "reprot")
+    refused(connection, f"Worker {worker} ", "Deploy the version", "retire_job", "report")
+    connection.execute("UPDATE queue_worker.worker SET jobs = '{mail}'")
+    waiting = put()
+    refused(connection, f"Job {waiting} of it waits", "Cancel", "retire_job", "report")
+    ask(connection, "cancel_job", waiting)
+    refused(connection, f"Worker {worker} ", "pause it", "retire_job", "mail")
+    assert ask(connection, "retire_job", "report") == "retired"

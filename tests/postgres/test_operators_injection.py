@@ -95,6 +95,8 @@ def test_keys_jobs_numbers_and_anchors_are_data_or_refused(
     with pytest.raises(OperationRefused):
         operations.release_lock(connection, text, by)
     with pytest.raises(OperationRefused):
+        operations.retire_job(connection, text, by)
+    with pytest.raises(OperationRefused):
         operations.cancel_job(connection, number, by)
     with pytest.raises(OperationRefused):
         operations.retry_job(connection, number, by)

@@ -13,6 +13,7 @@ from queue_worker.queue.fleet import publish_jobs
 from queue_worker.schedules import Schedule
 from queue_worker.session import Session
 from queue_worker.worker.scheduler import Scheduler
+from tests.support.alerts import look, register, tend
 
 HOUR = timedelta(hours=1)
 
@@ -133,6 +134,42 @@ async def test_what_is_paused_is_not_overdue_until_it_is_resumed(
     assert connection.execute(incidents).fetchone() == (0,)
     connection.execute(f"SELECT queue_worker.resume_{kind}(%s, 'ada', 'a test')", [name])
     assert len(overdue(connection)) == connection.execute(incidents).fetchone()[0] == 1
+
+
+async def test_a_job_that_no_living_worker_knows_is_overdue_for_a_day_and_told_until_retired(
+    session: Session, connection: Any
+) -> None:
+    """The rest of the fleet can't tell one that was taken out from one whose workers are gone."""
+    await start(session, every(hours=1))
+    let_time_pass(connection, 24 * HOUR)
+    register(connection, "hourly", "other")
+    assert overdue(connection) == [("hourly", "no worker was there to decide it")]
+    assert look(connection) == 1
+
+    connection.execute("UPDATE queue_worker.worker SET jobs = '{other}'")
+    assert overdue(connection) == [("hourly", "no living worker knows it")]
+    let_time_pass(connection, HOUR)
+    assert overdue(connection) == []
+    incident = "SELECT kind, subject, remedy FROM queue_worker.incidents"
+    ((kind, subject, remedy),) = connection.execute(incident).fetchall()
+    assert (kind, subject) == ("unknown", "hourly")
+    assert look(connection) == look(connection) == 1
+    tend(connection, delivery=None)
+    is_open = "SELECT type::text FROM queue_worker.alert WHERE state = 'open' ORDER BY 1"
+    assert connection.execute(is_open).fetchall() == [("JOB_MISSED",), ("JOB_UNKNOWN",)]
+    connection.execute(remedy)
+    assert connection.execute(incident).fetchall() == []
+    assert connection.execute(is_open).fetchall() == []
+    assert look(connection) == 0
+
+
+async def test_without_any_worker_a_job_stays_overdue(session: Session, connection: Any) -> None:
+    await start(session, every(hours=1))
+    register(connection, "other")
+    let_time_pass(connection, 48 * HOUR)
+    assert overdue(connection) == []
+    connection.execute("UPDATE queue_worker.worker SET ended_at = now(), ended_how = 'stopped'")
+    assert overdue(connection) == [("hourly", "no worker was there to decide it")]
 
 
 async def test_a_job_whose_schedule_was_taken_away_is_not_due(

@@ -16,11 +16,13 @@ from queue_worker.governance.checks.schema import FOREVER
 from queue_worker.governance.migrations import migrate
 from queue_worker.governance.roles import make_roles, read_roles
 from queue_worker.jobs import first_party
-from queue_worker.statements import positional_statement, sql_root
+from queue_worker.statements import positional_statement, sql_root, statement
+from tests.support.blocks import read_blocks
 from tests.support.content import add_events, add_request, carry_out
 from tests.support.jobs import without_ticker
+from tests.support.processes import REPOSITORY
 from tests.support.role_matrix import read_matrix, written_matrix
-from tests.support.roles import PARTS, as_login, login, role, session
+from tests.support.roles import PARTS, PREFIX, as_login, login, role, session
 
 Connection = psycopg.Connection[Any]
 
@@ -82,6 +84,7 @@ def test_functions_with_their_owners_rights_are_few_and_have_a_fixed_path(
         "enqueue": '{"search_path=public, pg_temp"}',
         "enqueue_jobs": '{"search_path=public, pg_temp"}',
         "make_event_partitions": '{"search_path=pg_catalog, pg_temp"}',
+        "read_cluster": '{"search_path=pg_catalog, pg_temp"}',
     }
 
 
@@ -245,10 +248,19 @@ def test_a_temporary_table_of_the_enqueuer_leads_nothing_astray(
     assert connection.execute("SELECT count(*) FROM procrastinate_events").fetchone() == (2,)
 
 
+def test_the_rights_of_a_worker_are_compared_without_a_compilation(connection: Connection) -> None:
+    """Every worker does so at its start; above jit_above_cost it took most of a second."""
+    (row,) = connection.execute(
+        f"EXPLAIN (FORMAT JSON) {statement('check_missing_privileges')}"
+    ).fetchall()
+    assert row[0][0]["Plan"]["Total Cost"] < 10_000
+
+
 # Statements of migrations and operators, and of the demo, which is its own database administrator.
 OF_OTHERS = (
     "demo_", "create_migration_ledger", "record_migration", "record_fingerprints", "cancel_job",
     "pause_", "resume_", "read_audit_anchor", "release_lock_key", "requeue_lost", "retry_job",
+    "retire_job",
     "retention_undo_plan", "testing_", "verify_audit",
 )  # fmt: skip
 
@@ -326,6 +338,24 @@ def test_without_roles_a_migration_grants_nothing(empty_database: str) -> None:
     with psycopg.connect(empty_database, autocommit=True) as connection:
         migrate(connection)
         assert read_roles(connection) == {}
+
+
+def test_the_logins_of_the_page_are_members_of_a_role(connection: Connection) -> None:
+    """Under the names of the tests, and not for good: roles belong to the cluster."""
+    statements = [
+        s
+        for block in read_blocks(REPOSITORY / "docs" / "SECURITY.md", "sql")
+        for s in block.statements
+    ]
+    with connection.transaction(force_rollback=True):
+        for statement in statements:
+            connection.execute(statement.replace("queue_worker_", f"{PREFIX}_").encode())
+        members = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'app\\_%%'"
+            " AND (pg_has_role(oid, %s, 'MEMBER') OR pg_has_role(oid, %s, 'MEMBER'))",
+            [role("worker"), role("enqueuer")],
+        ).fetchall()
+    assert len(members) == len(statements) == 2
 
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")

@@ -38,6 +38,16 @@ def record(connection: Any, job: str, outcome: str = "failed", **more: Any) -> s
     return str(run_id)
 
 
+def register(connection: Any, *jobs: str) -> None:
+    """A worker lives that knows these jobs."""
+    connection.execute(
+        "INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest, queues,"
+        " concurrency, jobs) SELECT worker_id, 'worker', 'h', 1, '0', 'x', '{}', 1, %s"
+        " FROM procrastinate_register_worker_v1()",
+        [list(jobs)],
+    )
+
+
 def tend(
     connection: Any,
     *,

@@ -23,7 +23,7 @@ ALWAYS = {
     "max_connections": "300",
     "max_prepared_transactions": "5",
     "shared_buffers": "128MB",
-    "log_min_messages": "fatal",
+    "log_min_messages": "log",
     "timezone": "UTC",
 }
 
@@ -54,6 +54,11 @@ class Server:
     def create(self) -> None:
         self._run("initdb", "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
                   "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")  # fmt: skip
+
+    def last_words(self) -> str:
+        """The end of its log: why it has died, or does not start."""
+        log = self.folder / "log"
+        return log.read_text(errors="replace")[-2_000:] if log.exists() else "(there is none)"
 
     def _run(self, command: str, *arguments: str) -> None:
         with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server
@@ -96,6 +101,9 @@ def temporary_server(version: str, options: dict[str, str] | None = None) -> Ite
         server.start()
         yield server
         server.stop("immediate")
+    except Exception as error:
+        error.add_note(f"the server's log ends so: {server.last_words()}")
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from queue_worker.database import connect
 from queue_worker.governance.migrations import migrate
+from tests.support.blocks import Block, read_blocks
 from tests.support.night import night
 from tests.support.postgres import temporary_server
 
@@ -28,9 +29,9 @@ _NUMBERS = {20, 21, 23, 700, 701, 1700}  # types that psql sets to the right
 Table = tuple[list[tuple[str, bool]], list[tuple[Any, ...]]]
 
 
-def statements_of(page: str) -> list[str]:
+def statements() -> list[str]:
     """Every statement, in the order of the page."""
-    return [text for block in _BLOCK.finditer(page) for text in _split(block["sql"])]
+    return [text for block in read_blocks(PAGE, "sql") for text in block.statements]
 
 
 class Page:
@@ -51,7 +52,7 @@ class Page:
         return _BLOCK.sub(self._run, page)
 
     def _run(self, block: re.Match[str]) -> str:
-        outputs = [self._print(text) for text in _split(block["sql"])]
+        outputs = [self._print(text) for text in Block("sql", block["sql"]).statements]
         query = f"```sql\n{block['sql']}```\n"
         return f"{query}\n```text\n{chr(10).join(outputs)}```\n" if block["output"] else query
 
@@ -121,10 +122,6 @@ def _show_interval(value: timedelta) -> str:
         ".0"
     )
     return f"{int(days)} days {clock}" if days else clock
-
-
-def _split(block: str) -> list[str]:
-    return [part.strip() for part in block.split(";") if part.strip()]
 
 
 def _write() -> None:

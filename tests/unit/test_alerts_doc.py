@@ -11,15 +11,17 @@ from queue_worker.observability.alerts.addresses import _KINDS
 from queue_worker.observability.alerts.webhook import sign
 from queue_worker.statements import sql_root
 from queue_worker.worker import lookout
+from tests.support.blocks import read_blocks
 from tests.support.processes import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "ALERTS.md").read_text()
+PATH = REPOSITORY / "docs" / "ALERTS.md"
+PAGE = PATH.read_text()
 
 
 def test_the_example_accepts_what_we_sign_and_nothing_else() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    (example,) = read_blocks(PATH, "python")
     scope: dict[str, Any] = {}
-    exec(example, scope)
+    exec(example.text, scope)
     is_from_us = scope["is_from_us"]
     now = str(int(time.time()))
     headers = {"webhook-id": "7", "webhook-timestamp": now}

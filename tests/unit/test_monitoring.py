@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.pages import anchors_of
 from tests.support.series import documented_series
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
@@ -68,6 +69,13 @@ def test_every_rule_has_a_test() -> None:
         if case["exp_alerts"]
     }
     assert fires == {rule["alert"] for rule in rules()}
+
+
+def test_every_rule_leads_to_a_section_of_the_page_for_incidents() -> None:
+    anchors = anchors_of(FOLDER.parent / "INCIDENTS.md")
+    for rule in rules():
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert (page, anchor in anchors) == ("docs/INCIDENTS.md", True), rule["alert"]
 
 
 def test_the_configurations_are_well_formed() -> None:

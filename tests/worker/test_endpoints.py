@@ -18,11 +18,19 @@ import psycopg
 import pytest
 
 from queue_worker import Settings, SyncQueueClient
+from tests.support.blocks import read_blocks
 from tests.support.endpoints import Page, address_of, get, metrics_of
 from tests.support.eventually import eventually
 from tests.support.jobs import without_ticker
 from tests.support.postgres import free_port
-from tests.support.processes import WorkerProcess, as_worker, call, environment, worker_process
+from tests.support.processes import (
+    REPOSITORY,
+    WorkerProcess,
+    as_worker,
+    call,
+    environment,
+    worker_process,
+)
 from tests.support.proxy import proxy_to
 from tests.support.series import documented_rows
 
@@ -72,6 +80,18 @@ def test_a_worker_is_live_and_ready_and_says_why(worker: WorkerProcess) -> None:
         200,
         {"live": True, "checks": {"watchdog": "ok"}},
     )
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
+def test_the_page_shows_what_a_probe_is_answered(worker: WorkerProcess) -> None:
+    becomes_ready(worker)
+    (block,) = read_blocks(REPOSITORY / "docs" / "METRICS.md", "console")
+    command, printed = block.lines
+    asked = command.removeprefix("$ ").replace(
+        "127.0.0.1:9464", "{}:{}".format(*address_of(worker))
+    )
+    done = subprocess.run(asked.split(), capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout.splitlines() == [printed]
 
 
 def test_it_listens_on_the_loopback_address_alone(worker: WorkerProcess) -> None:

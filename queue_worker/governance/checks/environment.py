@@ -91,15 +91,17 @@ def log_warning(result: CheckResult) -> None:
     log.warning("environment.warning", check=result.name, problem=result.message)
 
 
-def validate(settings: Settings, registry: JobRegistry) -> None:
+def validate(settings: Settings) -> None:
     """Look again at all that may break while the fleet works.
+
+    What the fleet knows is what its workers have said at their start, plugins included.
 
     Raises:
         EnvironmentInvalid: something has; names every check that failed.
         DatabaseUnreachable: the database does not answer.
     """
     with _connect(settings) as connection:
-        at = Surroundings(settings, registry, connection)
+        at = Surroundings(settings, None, connection)
         results = list(check_database(at, Moment.SCHEDULED))
     if broken := {result.name: result.message for result in results if not result.ok}:
         raise EnvironmentInvalid(broken)

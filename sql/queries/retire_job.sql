@@ -1,0 +1,1 @@
+SELECT queue_worker.retire_job(%(name)s, %(actor)s, %(reason)s) AS what
