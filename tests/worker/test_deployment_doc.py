@@ -23,8 +23,7 @@ from tests.support.processes import REPOSITORY, environment
 from tests.support.tools import accepts
 
 PAGE = (REPOSITORY / "docs" / "DEPLOYMENT.md").read_text()
-NOT_RUN = r"(?<!-->\n)"
-SCRIPT = "".join(re.findall(NOT_RUN + r"```sh\n(.*?)```", PAGE, flags=re.DOTALL))
+SCRIPT = "".join(block.text for block in read_blocks(REPOSITORY / "docs" / "DEPLOYMENT.md", "sh"))
 PIPELINES = {
     name: yaml.safe_load(text)
     for name, text in re.findall(r"```yaml\n# (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
