@@ -20,7 +20,7 @@ create_venv = $(PYTHON) -m venv $(VENV)
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test soak retention-trial alert-trial benchmark lint types build site dev requirements clean
+.PHONY: help demo test soak retention-trial alert-trial benchmark lint types build sbom site dev requirements clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -51,9 +51,14 @@ lint: $(VENV)/.dev ## style, formatting, and the layers that imports must respec
 types: $(VENV)/.dev ## the strict type check
 	$(BIN)/mypy
 
-build: $(VENV)/.dev ## the source archive and the wheel, into dist/
+build: $(VENV)/.dev ## the source archive and the wheel, into dist/: the same bytes for the same commit
 	rm -rf dist
-	$(BIN)/python -m build --no-isolation
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) $(BIN)/python -m build --no-isolation
+
+sbom: $(VENV)/.dev ## what an installed worker consists of, as CycloneDX, into dist/
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements/image.txt --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --spec-version 1.6 --output-file dist/sbom.cdx.json
 
 site: $(VENV)/.dev ## the documentation as a site, into dist-site/: every warning is an error
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs/site docs dist-site $(ARGS)
@@ -65,14 +70,15 @@ dev: $(VENV)/.dev ## only set up the environment, with the development tools
 # local folder is named.
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
-	--custom-compile-command "make requirements" pyproject.toml --extra embedded
+	--custom-compile-command "make requirements" pyproject.toml
 
 requirements: $(VENV)/.dev ## pin the dependencies anew after a change in pyproject.toml
-	$(compile) --group dev --output-file requirements/dev.txt $(ARGS)
-	$(compile) --group test --constraint requirements/dev.txt --output-file requirements/test.txt
-	$(compile) --constraint requirements/dev.txt --output-file requirements/run.txt
-	$(compile) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
-	$(compile) --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt $(ARGS)
+	$(compile) --extra embedded --group dev --output-file requirements/dev.txt $(ARGS)
+	$(compile) --extra embedded --group test --constraint requirements/dev.txt --output-file requirements/test.txt
+	$(compile) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(compile) --extra embedded --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(compile) --extra uvloop --constraint requirements/dev.txt --output-file requirements/image.txt
+	$(compile) --extra embedded --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt $(ARGS)
 
 clean: ## remove the environment, caches, builds and the demo's database
 	rm -rf $(VENV) .demo build dist dist-site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -47,5 +47,5 @@ def _are_kept(connection: Connection) -> bool:
 
 def _read(connection: Connection) -> list[dict[str, Any]]:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("SET LOCAL search_path = pg_catalog")  # names are written out by it
+        cursor.execute(statement("name_in_full"))
         return cursor.execute(statement("read_fingerprints")).fetchall()

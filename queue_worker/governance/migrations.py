@@ -8,7 +8,7 @@ ledger; functions and views are applied again whenever their text has changed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed
 from queue_worker.governance.adoption import applied_before, refuse_schemas
 from queue_worker.governance.fingerprints import edited_objects, fingerprinted
 from queue_worker.governance.foundation import kept_foundation
+from queue_worker.governance.newer import Applied, Ledger, breaking, newer_files
 from queue_worker.governance.older_workers import living_workers, who_breaks
 from queue_worker.governance.roles import grant_again
 from queue_worker.queue.schema import procrastinate_migrations, procrastinate_schema
@@ -65,12 +66,12 @@ class Migration:
     def breaks_older_workers(self) -> bool:
         """Whether workers of a version that does not know it could not go on.
 
-        Our files say so at their head, procrastinate's by their name. What this version of the code
-        does must not rest on it: it is applied when no older worker is left.
+        Its name says so. What this version of the code does must not rest on it: it is applied when
+        no older worker is left.
         """
         if self.is_of_procrastinate:
             return self.how == "applied" and "_post_" in self.name
-        return "-- Breaks older workers: yes" in self.text
+        return bool(breaking([self.name]))
 
 
 def plan_migrations(connection: Connection) -> list[Migration]:
@@ -92,9 +93,8 @@ def _plan(connection: Connection, edited: set[str]) -> list[Migration]:
     if not ledger:
         refuse_schemas(connection)
     known = [*_procrastinate_files(connection, ledger), *_own_files()]
-    unknown = sorted(set(ledger) - {m.name for m in known} - _retired(ledger))
-    if unknown:
-        raise DatabaseNewer(unknown)
+    if newer := _newer(ledger, known):
+        raise DatabaseNewer(newer)
     present = _read_replaceable_objects(connection)
     intact = present - edited
     return [m for m in known if _is_pending(m, ledger) or _is_gone(m, intact)]
@@ -118,13 +118,46 @@ def check_migrations(connection: Connection) -> list[str]:
     return [m.name for m in pending]
 
 
-def missing_migrations(ledger: Mapping[str, str]) -> list[str]:
-    """Those of our migrations that this ledger, of names and checksums, does not have as they are.
+def require_level(connection: Connection) -> list[str]:
+    """Refuse a database that this version can't work on; returns by which files it is newer.
 
-    Functions and views don't count: a newer version may have replaced them for older workers too.
+    While a later version is rolled out, workers of this one go on, and start again, on a database
+    that is newer already: unless a migration of it says that it breaks them.
+
+    Raises:
+        MigrationsPending: files are not applied yet.
+        MigrationChanged: an applied file has other content now.
+        DatabaseNewer: a file that this version does not know breaks it.
     """
-    numbered = (m for m in _own_files() if not m.is_replaceable and not m.breaks_older_workers)
-    return [m.name for m in numbered if ledger.get(m.name) != m.checksum]
+    ledger = _read_ledger(connection)
+    known = [*_procrastinate_files(connection, ledger), *_own_files()]
+    return _require(ledger, known, _read_replaceable_objects(connection))
+
+
+def require_ledger(rows: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The same by the rows of the ledger alone.
+
+    Raises: as `require_level`.
+    """
+    known = [*map(_of_procrastinate, procrastinate_migrations()), *_own_files()]
+    return _require(_as_ledger(rows), known, {m.name for m in known})
+
+
+def _require(ledger: Ledger, known: Sequence[Migration], present: set[str]) -> list[str]:
+    newer = _newer(ledger, known)
+    if broken := breaking(newer):
+        raise DatabaseNewer(broken)
+    pending = [m for m in known if _is_pending(m, ledger) or _is_gone(m, present)]
+    needed = [m for m in pending if not m.breaks_older_workers]
+    # What can be applied again, a later version may have replaced, or dropped for good.
+    if missing := [m.name for m in needed if not (newer and m.is_replaceable)]:
+        raise MigrationsPending(missing)
+    return newer
+
+
+def _newer(ledger: Ledger, known: Sequence[Migration]) -> list[str]:
+    files = {m.name: m.checksum for m in known}
+    return newer_files(ledger, files | _retired(ledger), version("queue-worker"))
 
 
 def migrate(
@@ -196,12 +229,15 @@ def _alone(connection: Connection) -> Iterator[None]:
             connection.execute(statement("release_migrations"))
 
 
-def _read_ledger(connection: Connection) -> dict[str, str]:
+def _read_ledger(connection: Connection) -> Ledger:
     exists = connection.execute(renamed("SELECT to_regclass('queue_worker.migration')")).fetchone()
     if exists is None or exists[0] is None:
         return {}
-    rows = connection.execute(renamed("SELECT name, checksum FROM queue_worker.migration"))
-    return {name: checksum for name, checksum in rows}  # noqa: C416  rows are tuples of Any
+    return _as_ledger(connection.execute(statement("read_migrations")).fetchall())
+
+
+def _as_ledger(rows: Iterable[tuple[Any, ...]]) -> Ledger:
+    return {name: Applied(checksum, by) for name, checksum, by in rows}
 
 
 def _read_replaceable_objects(connection: Connection) -> set[str]:
@@ -219,12 +255,12 @@ def _is_gone(migration: Migration, present: set[str]) -> bool:
     return migration.is_replaceable and migration.name not in present
 
 
-def _is_pending(migration: Migration, ledger: dict[str, str]) -> bool:
+def _is_pending(migration: Migration, ledger: Ledger) -> bool:
     applied = ledger.get(migration.name)
-    if applied is None or applied == migration.checksum:
+    if applied is None or applied.checksum == migration.checksum:
         return applied is None
     if not migration.is_replaceable:
-        raise MigrationChanged(migration.name, applied, migration.checksum)
+        raise MigrationChanged(migration.name, applied.checksum, migration.checksum)
     return True
 
 
@@ -262,7 +298,7 @@ def _own_files() -> Iterator[Migration]:
             yield Migration(f"{folder}/{path.name}", path.read_text(encoding="utf-8"))
 
 
-def _procrastinate_files(connection: Connection, ledger: dict[str, str]) -> Iterable[Migration]:
+def _procrastinate_files(connection: Connection, ledger: Ledger) -> Iterable[Migration]:
     """Procrastinate's files: its whole schema on an empty database, else what came since."""
     migrations = [_of_procrastinate(path) for path in procrastinate_migrations()]
     if any(name.startswith("procrastinate/") for name in ledger):
@@ -278,6 +314,7 @@ def _of_procrastinate(path: Path) -> Migration:
     return Migration(f"procrastinate/{path.name}", path.read_text(encoding="utf-8"))
 
 
-def _retired(ledger: dict[str, str]) -> set[str]:
-    """Names that may stand in the ledger without a file: what is no longer shipped as such."""
-    return {name for name in ledger if name == "procrastinate/schema.sql"}
+def _retired(ledger: Ledger) -> dict[str, str]:
+    """What may stand in the ledger without a file: no longer shipped as such."""
+    name = "procrastinate/schema.sql"
+    return {name: ledger[name].checksum} if name in ledger else {}

@@ -24,6 +24,7 @@ from queue_worker.worker.reaper import Reaper
 from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.schema_watch import SchemaWatch
 from queue_worker.worker.station import Station
+from queue_worker.worker.supervisor import Supervisor
 from queue_worker.worker.watchdog import Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
@@ -93,15 +94,21 @@ class Worker:
 
     async def _serve(self) -> int:
         await self._station.open(self._queues, self._settings.concurrency)
+        supervisor = Supervisor()
         watchdog = Watchdog(
-            self._settings, deadline=self._station.deadline, give_up=self._end_blocked
+            self._settings,
+            deadline=self._station.deadline,
+            give_up=self._end_blocked,
+            on_alive=supervisor.alive,
         )
         watchdog.start()
         with self._signals(watchdog):
             log.info("worker.started", **self._facts())  # from here on it can be stopped
             loops = self._start_loops()
             self._instruments.watch(self._listener, self._schema, watchdog, self._stopping.is_set)
+            supervisor.ready()
             await self._wait_for_end(loops | self._station.loops)
+            supervisor.stopping()
             await self._end_loops(loops)
             await self._drain()
         await self._station.close("failed" if self._failure else "stopped")

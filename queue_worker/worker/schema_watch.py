@@ -1,4 +1,4 @@
-"""Notice that the database is no longer at the level that this worker needs."""
+"""Notice that the database is no longer one that this version can work on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 
 import psycopg
 import structlog
+from psycopg.types.json import Jsonb
 
-from queue_worker.governance.migrations import missing_migrations
+from queue_worker.errors import MigrationError
+from queue_worker.governance.migrations import require_ledger
 from queue_worker.session import Session
 from queue_worker.worker.backoff import persist
 
@@ -17,10 +19,7 @@ LOOK_INTERVAL = 60.0  # seconds
 
 
 class SchemaWatch:
-    """Compares the migrations of the database with those of this version, every minute.
-
-    A newer database is none of its business: migrations break no older worker, or say so.
-    """
+    """Looks at the ledger of migrations and at the functions that they made, every minute."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -29,7 +28,7 @@ class SchemaWatch:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await persist("comparing migrations", self.look)
+            await persist("looking at the schema", self.look)
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def look(self) -> None:
@@ -38,11 +37,25 @@ class SchemaWatch:
         Raises:
             DatabaseUnreachable: the database does not answer; what was found before still holds.
         """
+        self.problem = await self._find_problem()
+        if self.problem:
+            log.error("schema.unfit", problem=self.problem)
+
+    async def _find_problem(self) -> str | None:
         try:
-            rows = await self._session.fetch("read_migrations", {})
-        except psycopg.errors.UndefinedTable:
-            rows = []
-        missing = missing_migrations(dict(rows))
-        self.problem = f"missing, or changed since: {', '.join(missing)}" if missing else None
-        if missing:
-            log.error("migrations.missing", migrations=missing)
+            require_ledger(await self._session.fetch("read_migrations", {}))
+            edited = await self._find_edited()
+        except MigrationError as error:
+            return str(error)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            return "The database has no ledger of migrations. Run `queue-worker migrate`."
+        return f"Edited by hand: {', '.join(edited)}; see `queue-worker check`." if edited else None
+
+    async def _find_edited(self) -> list[str]:
+        async with self._session.transaction() as fetch:
+            await fetch("name_in_full", {})
+            found = [
+                {"object": name, "digest": digest, "server": server}
+                for name, digest, server in await fetch("read_fingerprints", {})
+            ]
+            return [name for (name,) in await fetch("list_edited_objects", {"found": Jsonb(found)})]

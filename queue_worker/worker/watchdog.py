@@ -38,6 +38,7 @@ class Watchdog:
         settings: the drain timeout and the grace.
         deadline: tells by when, on `time.monotonic()`, the task of this name must be over.
         give_up: ends the process; called from a thread, with the stack of what blocks the loop.
+        on_alive: called from a thread, again and again, while the loop answers or may yet do so.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Watchdog:
         *,
         deadline: Callable[[str], float],
         give_up: Callable[[str], object],
+        on_alive: Callable[[], object],
     ) -> None:
         self._drain_timeout = settings.drain_timeout
         self._least = settings.cancel_grace + SLACK
         self._deadline = deadline
         self._give_up = give_up
+        self._on_alive = on_alive
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._inbox, self._outbox = socket.socketpair()
@@ -100,6 +103,7 @@ class Watchdog:
             self._loop.call_soon_threadsafe(self._post, _ANSWER)
             if not self._read_for(PATIENCE) and not self._is_stopping:
                 self._watch_blocked_loop()
+            self._on_alive()
 
     def _watch_blocked_loop(self) -> None:
         self.is_loop_blocked = True
@@ -111,6 +115,8 @@ class Watchdog:
             self._looked = time.monotonic()
             if blocked_for >= self._least and time.monotonic() >= self._limit():
                 self._give_up(self._stack())
+            else:
+                self._on_alive()
         self.is_loop_blocked = False
         if not self._is_stopping:
             _say(log.warning, "loop.answers_again")

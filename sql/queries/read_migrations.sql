@@ -1,2 +1,2 @@
--- The files that were applied to this database.
-SELECT name, checksum FROM queue_worker.migration
+-- The files that were applied to this database, and the version that applied each.
+SELECT name, checksum, version FROM queue_worker.migration

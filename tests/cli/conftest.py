@@ -74,12 +74,12 @@ def standing(server_dsn: str, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def newer(server_dsn: str, template: str) -> Iterator[str]:
-    """The DSN of a database that a later version has migrated."""
+    """The DSN of a database that a later version has migrated, which breaks this one."""
     for dsn in _clone(server_dsn, template, "newer"):
         execute(
             dsn,
             "INSERT INTO queue_worker.migration (name, checksum, how, version) "
-            "VALUES ('migrations/9999_future.sql', 'x', 'applied', '99')",
+            "VALUES ('migrations/9999_breaking_future.sql', 'x', 'applied', '99')",
         )
         yield dsn
 

@@ -122,7 +122,7 @@ def test_missing_migrations(ready: Command, empty_database: str, line: list[str]
 def test_a_newer_database(ready: Command, newer: str, line: list[str]) -> None:
     before = contents(newer)
     answer = ready(*line, DATABASE_URL=newer)
-    answer.assert_one_error(78, "9999_future", "Install the version")
+    answer.assert_one_error(78, "9999_breaking_future", "Install the version")
     assert contents(newer) == before
 
 

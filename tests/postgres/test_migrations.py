@@ -10,7 +10,12 @@ from procrastinate.schema import migrations_path
 from queue_worker.database import connect
 from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
 from queue_worker.governance import migrations
-from queue_worker.governance.migrations import check_migrations, migrate, plan_migrations
+from queue_worker.governance.migrations import (
+    check_migrations,
+    migrate,
+    plan_migrations,
+    require_level,
+)
 
 
 def _catalog(connection: psycopg.Connection) -> list[tuple]:
@@ -111,6 +116,56 @@ def test_a_newer_database_is_refused(empty_database: str) -> None:
         )
         with pytest.raises(DatabaseNewer, match=r"9999_later\.sql"):
             migrate(connection)
+
+
+LATER = {
+    "a migration": "INSERT INTO queue_worker.migration VALUES ('migrations/9999_later.sql', 'x', 'applied', now(), 'me', '9')",
+    "a function": "UPDATE queue_worker.migration SET checksum = 'x', version = '9.0' WHERE name = 'functions/rate_z_score.sql'",
+    "procrastinate's": "INSERT INTO queue_worker.migration VALUES ('procrastinate/09.00.00_01_pre_x.sql', 'x', 'applied', now(), 'me', '0.1.0')",
+}
+
+
+@pytest.mark.parametrize("later", LATER.values(), ids=LATER)
+def test_a_newer_database_that_breaks_nothing_is_worked_on_but_never_migrated(
+    connection: psycopg.Connection, later: str
+) -> None:
+    assert require_level(connection) == []
+    connection.execute(later)
+    assert len(require_level(connection)) == 1
+    for refuses in (migrate, check_migrations, plan_migrations):
+        with pytest.raises(DatabaseNewer):
+            refuses(connection)
+
+
+def test_a_newer_database_may_lack_what_only_this_version_needs(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(LATER["a migration"])
+    connection.execute("DROP VIEW queue_worker.blocked")
+    connection.execute("DELETE FROM queue_worker.migration WHERE name = 'views/blocked.sql'")
+    assert require_level(connection) == ["migrations/9999_later.sql"]
+
+
+@pytest.mark.parametrize(
+    "later", ["migrations/9999_breaking_later.sql", "procrastinate/09.00.00_50_post_x.sql"]
+)
+def test_a_newer_database_that_breaks_this_version_is_refused(
+    connection: psycopg.Connection, later: str
+) -> None:
+    connection.execute(
+        "INSERT INTO queue_worker.migration VALUES (%s, 'x', 'applied', now(), 'me', '9')", [later]
+    )
+    with pytest.raises(DatabaseNewer, match=later):
+        require_level(connection)
+
+
+def test_an_older_database_is_refused_although_a_later_version_was_there(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(LATER["a migration"])
+    connection.execute("DELETE FROM queue_worker.migration WHERE name LIKE 'migrations/0012%'")
+    with pytest.raises(MigrationsPending, match="0012_trace"):
+        require_level(connection)
 
 
 def test_a_file_that_fails_is_rolled_back_whole(

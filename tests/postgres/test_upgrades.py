@@ -43,7 +43,7 @@ _QUEUE = (
 )
 _LEDGER = "SELECT queue_job_id, attempt, job, outcome, error_class FROM queue_worker.run ORDER BY 1"
 CONTRACT = Migration(
-    "migrations/9000_contract.sql",
+    "migrations/9000_breaking_contract.sql",
     "-- Breaks older workers: yes.\nCREATE TABLE public.contract ();",
 )
 LATER = Migration("migrations/9001_later.sql", "CREATE TABLE public.later ();")
@@ -138,7 +138,7 @@ def test_a_worker_that_knows_the_migration_holds_nothing_back(
     empty: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(empty)
-    add_worker(empty, level=["migrations/9000_contract.sql"])
+    add_worker(empty, level=["migrations/9000_breaking_contract.sql"])
     add_worker(empty, 2, last_heartbeat_at="1 minute")  # and one that is dead
     with own_files(monkeypatch, more=(CONTRACT,)):
         assert migrate(empty) == [CONTRACT]

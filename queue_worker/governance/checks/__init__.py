@@ -1,7 +1,7 @@
 """Is this environment fit to run in? One list of checks, each with its remedy.
 
-It is used in four places: where a process starts, by `queue-worker check`, by the readiness of a
-worker, and by the job `queue_worker.validation`.
+It is used in three places: where a process starts, by `queue-worker check`, and by the job
+`queue_worker.validation`.
 """
 
 from __future__ import annotations

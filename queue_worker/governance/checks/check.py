@@ -25,14 +25,12 @@ class Moment(Enum):
     Attributes:
         START: a command begins; only what is had by a look at the catalog.
         SERVE: a process begins that carries out runs.
-        READY: a worker looks whether it is ready.
         DEPLOY: `queue-worker check`.
         SCHEDULED: the job `queue_worker.validation`.
     """
 
     START = auto()
     SERVE = auto()
-    READY = auto()
     DEPLOY = auto()
     SCHEDULED = auto()
 
