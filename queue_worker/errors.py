@@ -27,6 +27,7 @@
     │       ├── DatabaseNewer      the database is newer than the code
     │       ├── MigrationChanged   an applied file has other content now
     │       ├── MigrationFailed    a file raised; it was rolled back whole
+    │       ├── SchemaRefused      a schema of ours can't be made in this database
     │       └── MigrationRefused   a newer procrastinate changes what our SQL rests on
     ├── RetentionError             retention refused, or could not end, its work
     │   ├── PolicyRefused          a policy is wrong, or about what is kept for ever

@@ -88,7 +88,7 @@ class Session:
             psycopg.Error: the statement itself failed.
         """
         async with self._turn, self._guarded() as connection:
-            return await _fetch(connection, name, parameters)
+            return await fetch_rows(connection, name, parameters)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Fetch]:
@@ -97,7 +97,7 @@ class Session:
         Raises: as `fetch`.
         """
         async with self._turn, self._guarded() as connection, connection.transaction():
-            yield functools.partial(_fetch, connection)
+            yield functools.partial(fetch_rows, connection)
 
     @property
     def is_open(self) -> bool:
@@ -187,9 +187,10 @@ async def execute(
     await _unless_cancelled(connection, connection.execute(query))
 
 
-async def _fetch(
+async def fetch_rows(
     connection: psycopg.AsyncConnection[tuple[Any, ...]], name: str, parameters: Mapping[str, Any]
 ) -> Rows:
+    """The rows of `sql/queries/<name>.sql`; cancelling this ends the connection at once."""
     text, names = positional_statement(name)
     cursor = psycopg.AsyncRawCursor(connection)
     values = [parameters[name] for name in names]

@@ -11,7 +11,7 @@ import typer
 from queue_worker.cli.invocation import AsJson, Invocation, readable_database
 from queue_worker.cli.output import print_json, print_table
 from queue_worker.database import describe_target
-from queue_worker.errors import DatabaseError
+from queue_worker.errors import QueueWorkerError
 from queue_worker.governance import reports
 from queue_worker.governance.checks import explain_refusal
 from queue_worker.settings import Settings
@@ -40,7 +40,7 @@ def _look_at(settings: Settings) -> dict[str, Any]:
         return row | {"state": "up"} | _read(settings)
     except psycopg.Error as error:
         return row | {"state": "down", "problem": str(explain_refusal(error))}
-    except DatabaseError as error:
+    except QueueWorkerError as error:
         return row | {"state": "down", "problem": str(error)}
 
 

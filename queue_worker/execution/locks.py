@@ -170,6 +170,7 @@ class LockSession:
         return str(holder)
 
     def _lose(self, gained: str | None = None) -> None:
+        self._backend_pid, self._is_alive = None, False  # another server may use the number again
         kept = self._held & {gained}
         lost, self._held = self._held - kept, kept
         for lock_key in lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from queue_worker.schemas import renamed
 from queue_worker.statements import statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Rows = list[dict[str, Any]]
 
 
 def edited_objects(connection: Connection) -> list[str]:
@@ -25,18 +26,37 @@ def edited_objects(connection: Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
+def name_of_file(name: str) -> str:
+    """The file that makes a function or a view, by the name of its fingerprint."""
+    name, is_function, _ = name.partition("(")
+    return f"{'functions' if is_function else 'views'}/{name.rpartition('.')[2]}.sql"
+
+
 @contextmanager
-def fingerprinted(connection: Connection) -> Iterator[None]:
-    """Record what this block makes, changes and drops.
+def fingerprinted(connection: Connection, files: Sequence[str]) -> Iterator[None]:
+    """Record what this block makes, changes and drops, also if it fails on the way.
 
     What was edited before, and is not made anew here, keeps the fingerprint that tells so.
+
+    Args:
+        connection: in autocommit.
+        files: what the block applies; what they make is as it should be afterwards.
     """
-    before = Jsonb(_read(connection))
-    yield
-    if _are_kept(connection):
-        connection.execute(
-            statement("record_fingerprints"), {"before": before, "found": Jsonb(_read(connection))}
-        )
+    before = _read(connection)
+    try:
+        yield
+    finally:
+        if not connection.broken and _are_kept(connection):
+            _record(connection, before, files)
+
+
+def _record(connection: Connection, before: Rows, files: Sequence[str]) -> None:
+    found = _read(connection)
+    made = [row["object"] for row in found if name_of_file(row["object"]) in files]
+    connection.execute(
+        statement("record_fingerprints"),
+        {"before": Jsonb(before), "found": Jsonb(found), "made": made},
+    )
 
 
 def _are_kept(connection: Connection) -> bool:
@@ -45,7 +65,7 @@ def _are_kept(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _read(connection: Connection) -> list[dict[str, Any]]:
+def _read(connection: Connection) -> Rows:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(statement("name_in_full"))
         return cursor.execute(statement("read_fingerprints")).fetchall()

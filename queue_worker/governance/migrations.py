@@ -19,7 +19,7 @@ import psycopg
 
 from queue_worker.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationsPending
 from queue_worker.governance.adoption import applied_before, refuse_schemas
-from queue_worker.governance.fingerprints import edited_objects, fingerprinted
+from queue_worker.governance.fingerprints import edited_objects, fingerprinted, name_of_file
 from queue_worker.governance.foundation import kept_foundation
 from queue_worker.governance.newer import Applied, Ledger, breaking, newer_files
 from queue_worker.governance.older_workers import living_workers, who_breaks
@@ -84,7 +84,7 @@ def plan_migrations(connection: Connection) -> list[Migration]:
         DatabaseNewer: the database has files that this version does not know.
         SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
-    edited = {_name_of_file(name) for name in edited_objects(connection)}
+    edited = {name_of_file(name) for name in edited_objects(connection)}
     return _plan(connection, edited)
 
 
@@ -128,8 +128,11 @@ def require_level(connection: Connection) -> list[str]:
         MigrationsPending: files are not applied yet.
         MigrationChanged: an applied file has other content now.
         DatabaseNewer: a file that this version does not know breaks it.
+        SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
     ledger = _read_ledger(connection)
+    if not ledger:
+        refuse_schemas(connection)
     known = [*_procrastinate_files(connection, ledger), *_own_files()]
     return _require(ledger, known, _read_replaceable_objects(connection))
 
@@ -193,7 +196,7 @@ def migrate(
         if pending:
             if not _read_ledger(connection):
                 connection.execute(statement("create_migration_ledger"))
-            with fingerprinted(connection):
+            with fingerprinted(connection, [m.name for m in pending]):
                 for migration in pending:
                     _apply(connection, migration)
                     on_applied(migration)
@@ -204,7 +207,11 @@ def migrate(
 def held_back(
     connection: Connection, pending: Sequence[Migration]
 ) -> list[tuple[Migration, list[str]]]:
-    """What of this would break living workers, or comes after such a file, and which workers."""
+    """What of this would break living workers, or may rest on such a file, and which workers.
+
+    Files of a sequence build on each other. What can be replaced rests on none that breaks: it is
+    held back only with another file that it may need.
+    """
     workers = living_workers(connection)
     found: list[tuple[Migration, list[str]]] = []
     broken: dict[str, list[str]] = {}
@@ -212,10 +219,12 @@ def held_back(
         older = who_breaks(workers, migration.name) if migration.breaks_older_workers else []
         if older:
             broken.setdefault(migration.kind, older)
-        if migration.kind in broken:
-            found.append((migration, broken[migration.kind]))
+        kind = "replaceable" if migration.is_replaceable else migration.kind
+        if kind in broken:
+            found.append((migration, broken[kind]))
             if not migration.breaks_older_workers:  # ours may need it
-                broken.setdefault("own", broken[migration.kind])
+                broken.setdefault("own", broken[kind])
+                broken.setdefault("replaceable", broken[kind])
     return found
 
 
@@ -242,12 +251,6 @@ def _as_ledger(rows: Iterable[tuple[Any, ...]]) -> Ledger:
 
 def _read_replaceable_objects(connection: Connection) -> set[str]:
     return {name for (name,) in connection.execute(statement("read_replaceable_objects"))}
-
-
-def _name_of_file(name: str) -> str:
-    """The file that makes a function or a view, by the name of its fingerprint."""
-    name, is_function, _ = name.partition("(")
-    return f"{'functions' if is_function else 'views'}/{name.rpartition('.')[2]}.sql"
 
 
 def _is_gone(migration: Migration, present: set[str]) -> bool:

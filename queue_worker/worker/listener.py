@@ -10,9 +10,9 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from queue_worker.database import connect_async
+from queue_worker.database import READ_ONLY, connect_async
 from queue_worker.errors import DatabaseUnreachable
-from queue_worker.session import execute
+from queue_worker.session import execute, fetch_rows
 from queue_worker.settings import Settings
 from queue_worker.worker.backoff import PASSING, Backoff
 from queue_worker.worker.turns import Place, wait_for_turn
@@ -67,7 +67,7 @@ class Listener:
             while True:
                 async for told in connection.notifies(timeout=PING_INTERVAL):
                     self._on_hint(wait_for_turn(told.payload, self._place()))
-                await self._say(connection, sql.SQL("SELECT 1"))
+                await self._check_primary(connection)
         except (
             psycopg.OperationalError,
             psycopg.errors.ReadOnlySqlTransaction,
@@ -77,6 +77,13 @@ class Listener:
         finally:
             self.is_listening = False
             await connection.close()
+
+    async def _check_primary(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+        """Who is no longer the primary answers, but says nothing of new jobs."""
+        async with asyncio.timeout(self._settings.connect_timeout):
+            ((is_primary,),) = await fetch_rows(connection, "ping_primary", {})
+        if not is_primary:
+            raise DatabaseUnreachable("the listener's connection", READ_ONLY)
 
     async def _say(
         self, connection: psycopg.AsyncConnection[tuple[Any, ...]], query: sql.SQL | sql.Composed

@@ -15,7 +15,8 @@ class Supervisor:
 
     def __init__(self) -> None:
         """Read NOTIFY_SOCKET, and take it out: a child process must not speak for this one."""
-        self._address = os.environ.pop("NOTIFY_SOCKET", "").replace("@", "\0", 1)
+        address = os.environ.pop("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
 
     def ready(self) -> None:
         """It serves its queues."""
@@ -32,7 +33,9 @@ class Supervisor:
     def _tell(self, message: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        with (
+            contextlib.suppress(OSError),  # nobody listens, or not now, or there is no descriptor
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line,
+        ):
             line.setblocking(False)
-            with contextlib.suppress(OSError):  # nobody listens, or not now
-                line.sendto(message.encode(), self._address)
+            line.sendto(message.encode(), self._address)

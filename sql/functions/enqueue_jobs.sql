@@ -1,8 +1,7 @@
--- One statement for one job or for thousands. Ids are drawn before the insert, so that each item
--- gets its own answer; a clash of queueing locks skips that item alone. The inserts go by queueing
--- lock, so that two batches with the same ones wait for each other instead of deadlocking. Without
--- queueing locks nothing can clash: what is inserted are the items in their order, at two thirds of
--- the cost.
+-- One statement for one job or for thousands. Without queueing locks nothing can clash: the items are
+-- inserted in their order, for a fifth less. With them ids are drawn before the insert, so that each
+-- item gets its own answer; a clash skips that item alone. The inserts go by queueing lock, so that two
+-- batches with the same ones wait for each other instead of deadlocking.
 CREATE OR REPLACE FUNCTION queue_worker.enqueue_jobs(batch jsonb)
     RETURNS TABLE (item integer, queue_job_id bigint, enqueued boolean)
     LANGUAGE plpgsql

@@ -27,5 +27,15 @@ FROM (
         3, 'content_pipeline', 'is there already, and no migration of ours has made it',
         'Set QUEUE_WORKER_CONTENT_SCHEMA to a name that is free.'
     WHERE to_regnamespace('content_pipeline') IS NOT NULL
+    UNION ALL
+    SELECT
+        4, 'queue_worker', 'holds something already, and no migration of ours has made it',
+        'Set QUEUE_WORKER_SCHEMA to a name that is free.'
+    FROM (
+        SELECT c.relname AS name FROM pg_class AS c WHERE c.relnamespace = to_regnamespace('queue_worker')
+        UNION ALL
+        SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('queue_worker')
+    ) AS held
+    HAVING count(*) FILTER (WHERE held.name NOT IN ('migration', 'migration_pkey')) > 0
 ) AS refused
 ORDER BY refused.place, refused.schema

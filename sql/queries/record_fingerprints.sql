@@ -1,4 +1,5 @@
--- What a migration has just made, changed or dropped, and what nobody has a fingerprint of yet.
+-- What a migration has just made, changed or dropped, what its files make in any case, and what nobody
+-- has a fingerprint of yet.
 WITH earlier AS (
     SELECT * FROM jsonb_to_recordset(%(before)s) AS e (object text, digest text, server integer)
 ), found AS (
@@ -16,4 +17,5 @@ LEFT JOIN queue_worker.fingerprint AS recorded USING (object)
 WHERE recorded.object IS NULL
     OR recorded.server <> found.server
     OR earlier.digest IS DISTINCT FROM found.digest
+    OR (recorded.digest <> found.digest AND found.object = ANY (%(made)s::text[]))
 ON CONFLICT (object) DO UPDATE SET digest = excluded.digest, server = excluded.server

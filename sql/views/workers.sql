@@ -15,7 +15,7 @@ SELECT
     w.pid,
     w.kind,
     CASE
-        WHEN held.pid IS NULL THEN 'cut off'
+        WHEN held.pid IS NULL AND NOT pg_is_in_recovery() THEN 'cut off'  -- a standby has no locks
         WHEN w.last_heartbeat_at < clock_timestamp() - interval '8 seconds' THEN 'silent'
         ELSE 'alive'
     END AS state,
@@ -43,7 +43,7 @@ COMMENT ON COLUMN queue_worker.workers.host IS 'The host it runs on.';
 COMMENT ON COLUMN queue_worker.workers.pid IS 'Its process id on that host.';
 COMMENT ON COLUMN queue_worker.workers.kind IS 'worker: serves queues; inline: carries out one run and ends.';
 COMMENT ON COLUMN queue_worker.workers.state IS
-    'alive; silent: no heartbeat for eight seconds; cut off: nobody holds its lock that means alive, another worker will close its runs.';
+    'alive; silent: no heartbeat for eight seconds; cut off: nobody holds its lock that means alive, another worker will close its runs (a standby can''t tell).';
 COMMENT ON COLUMN queue_worker.workers.runs IS 'How many runs it has claimed.';
 COMMENT ON COLUMN queue_worker.workers.concurrency IS 'How many it may execute at once.';
 COMMENT ON COLUMN queue_worker.workers.queues IS 'The queues it serves; empty means all.';

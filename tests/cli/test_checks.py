@@ -12,9 +12,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from queue_worker import SyncQueueClient, load_settings
+from queue_worker.database import connect
 from queue_worker.governance.checks import CHECKS, Moment, server
 from queue_worker.governance.migrations import migrate
 from queue_worker.housekeeping import load_jobs
+from queue_worker.statements import statement
 from tests.cli.conftest import Command
 from tests.support.alerts import tend
 from tests.support.breakages import BREAKAGES, Breakage
@@ -96,6 +98,27 @@ def test_an_edited_function_is_restored_by_migrate(check: Any, connection: Conne
     connection.execute(edited.breaks[0])
     assert [m.name for m in migrate(connection)] == ["functions/assert_fence.sql"]
     assert check() == ({}, 0)
+
+
+def test_an_interrupted_migration_is_no_edit_for_good(check: Any, connection: Connection) -> None:
+    """Its file was committed, its fingerprint was not."""
+    changed = (
+        "UPDATE queue_worker.fingerprint SET digest = 'of the former text' WHERE object LIKE %s"
+    )
+    connection.execute(changed, ["%assert_fence%"])
+    assert_only(check(), "functions", "assert_fence", 78)
+    assert [m.name for m in migrate(connection)] == ["functions/assert_fence.sql"]
+    assert check() == ({}, 0)
+
+
+def test_what_is_being_migrated_is_no_edit(
+    check: Any, connection: Connection, database: str
+) -> None:
+    connection.execute("UPDATE queue_worker.fingerprint SET digest = 'of the former text'")
+    with connect(database, name="a migration") as migrating:
+        migrating.execute(statement("hold_migrations"))
+        assert check() == ({}, 0)
+    assert_only(check(), "functions", "assert_fence", 78)
 
 
 def test_a_later_migration_does_not_bless_what_was_edited(

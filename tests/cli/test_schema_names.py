@@ -72,10 +72,15 @@ def test_a_name_that_can_be_none_is_refused(
 
 
 def test_a_first_migration_refuses_what_is_not_free(empty_database: str) -> None:
-    execute(empty_database, "CREATE SCHEMA taken")
+    execute(
+        empty_database, "CREATE SCHEMA taken", "CREATE SCHEMA shop", "CREATE TABLE shop.goods ()"
+    )
     before = contents(empty_database)
     assert_refused(call(told(empty_database, "order"), "migrate"), "'order'", "word of SQL")
     assert_refused(call(told(empty_database, OURS, "taken"), "migrate"), "'taken'", "there already")
+    assert_refused(
+        call(told(empty_database, "shop"), "migrate"), "'shop'", "holds something already"
+    )
     assert contents(empty_database) == before
 
 

@@ -113,6 +113,8 @@ def test_a_demoted_server_is_left_for_the_new_primary(pair: Pair, stage: Scene) 
     with psycopg.connect(pair.primary.dsn(), autocommit=True) as old:
         theirs = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
         eventually(lambda: old.execute(theirs).fetchone() == (0,))
+        listeners = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ 'listener'"
+        eventually(lambda: old.execute(listeners).fetchone() == (0,))
     stage.check_stops(worker)
 
 
@@ -129,6 +131,8 @@ def test_a_standby_answers_who_only_reads_and_is_no_evidence_once_promoted(
         views = "SELECT viewname FROM pg_views WHERE schemaname = 'queue_worker'"
         for (name,) in connection.execute(views).fetchall():
             connection.execute(f"SELECT * FROM queue_worker.{name}").fetchall()  # type: ignore[arg-type]
+        states = connection.execute("SELECT state FROM queue_worker.workers").fetchall()
+        assert states == [("alive",)]  # its alive lock is held elsewhere
     for arguments in (["status"], ["top", "--once"], ["timeline", "--output", "-"], ["audit"]):
         done = call(standby, *arguments)
         assert done.returncode == 0, (arguments, done.stderr)

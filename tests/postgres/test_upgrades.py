@@ -22,6 +22,7 @@ from queue_worker.governance.migrations import (
     migrate,
     plan_migrations,
 )
+from queue_worker.governance.older_workers import LivingWorker
 from queue_worker.queue import schema
 from queue_worker.statements import sql_root
 from tests.support.eventually import eventually
@@ -42,6 +43,7 @@ _QUEUE = (
     "SELECT id, task_name, status, scheduled_at, args, attempts FROM procrastinate_jobs ORDER BY id"
 )
 _LEDGER = "SELECT queue_job_id, attempt, job, outcome, error_class FROM queue_worker.run ORDER BY 1"
+CALLED = "functions/check_worker.sql"  # by a trigger of a migration
 CONTRACT = Migration(
     "migrations/9000_breaking_contract.sql",
     "-- Breaks older workers: yes.\nCREATE TABLE public.contract ();",
@@ -61,7 +63,7 @@ def own_files(monkeypatch: pytest.MonkeyPatch, *, last: str = "~", more: tuple[M
     found = list(migrations._own_files())
     own = [m for m in found if m.name.rpartition("/")[2] <= last or m.is_replaceable]
     with monkeypatch.context() as patch:
-        kept = [m for m in own if last == "~" or not m.is_replaceable]
+        kept = [m for m in own if last == "~" or not m.is_replaceable or m.name == CALLED]
         patch.setattr(migrations, "_own_files", lambda: [*kept, *more])
         yield
 
@@ -120,6 +122,23 @@ def test_what_breaks_older_workers_waits_until_they_are_gone(
         assert worker.stop() == 0
         assert migrate(empty) == [CONTRACT]
         assert check_migrations(empty) == []
+
+
+def test_functions_do_not_wait_for_what_breaks_older_workers(
+    empty: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New workers need them, and can start beside the older ones."""
+    changed = Migration(
+        "functions/changed.sql", "CREATE FUNCTION changed() RETURNS void RETURN NULL"
+    )
+    workers = [LivingWorker("worker 1", ())]
+    monkeypatch.setattr(migrations, "living_workers", lambda _: workers)
+    assert [m for m, _ in held_back(empty, [CONTRACT, changed])] == [CONTRACT]
+    assert [m for m, _ in held_back(empty, [CONTRACT, LATER, changed])] == [
+        CONTRACT,
+        LATER,
+        changed,
+    ]
 
 
 def test_nothing_overtakes_a_migration_that_is_held_back(

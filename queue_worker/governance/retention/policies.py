@@ -87,7 +87,7 @@ LEDGER = RetentionPolicy(
 )
 ALERT_MESSAGES = RetentionPolicy(
     name="alerts.messages",
-    schema="queue_worker",
+    schema=_HERE.ours,
     table="alert_message",
     column="at",
     keep=timedelta(days=366),
@@ -99,7 +99,7 @@ ALERT_MESSAGES = RetentionPolicy(
 )
 ALERTS = RetentionPolicy(
     name="alerts.over",
-    schema="queue_worker",
+    schema=_HERE.ours,
     table="alert",
     column="resolved_at",
     keep=timedelta(days=366),
