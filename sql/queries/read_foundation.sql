@@ -18,7 +18,7 @@ WHERE t.tgrelid IN (to_regclass('procrastinate_jobs'), to_regclass('procrastinat
 UNION ALL
 SELECT format('index %%s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid), NOT i.indisunique
 FROM pg_index AS i
-WHERE i.indrelid = to_regclass('procrastinate_jobs') AND (i.indisunique OR i.indexrelid::regclass::text LIKE 'queue_worker%%')
+WHERE i.indrelid = to_regclass('procrastinate_jobs') AND (i.indisunique OR i.indexrelid::regclass::text LIKE 'queue_worker_jobs%%')
 UNION ALL
 SELECT format('constraint %%s', c.conname), pg_get_constraintdef(c.oid), false
 FROM pg_constraint AS c

@@ -44,12 +44,16 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from queue_worker.cli import main; main()", *arguments]
 
 
+def _on_path(env: dict[str, str], checkout: Path) -> dict[str, str]:
+    return env | {"PYTHONPATH": ":".join([str(checkout), *env.get("PYTHONPATH", "").split(":")])}
+
+
 def call(
     env: dict[str, str], *arguments: str, timeout: float = 60, checkout: Path = REPOSITORY
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end; `checkout` is where the code of an older version is."""
     return subprocess.run(
-        command(*arguments), env=env | {"PYTHONPATH": str(checkout)}, cwd=checkout, capture_output=True, text=True,
+        command(*arguments), env=_on_path(env, checkout), cwd=checkout, capture_output=True, text=True,
         timeout=timeout, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -67,7 +71,7 @@ class WorkerProcess:
         self.lines: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
             command("worker", *arguments), cwd=checkout,
-            env={**as_worker(env), "QUEUE_WORKER_LOG_FORMAT": "json", "PYTHONPATH": str(checkout)},
+            env={**_on_path(as_worker(env), checkout), "QUEUE_WORKER_LOG_FORMAT": "json"},
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._news = threading.Condition()
