@@ -11,8 +11,9 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive
 
-WAITS_FOR_LOCK = (
-    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+SESSIONS_OF_WORKERS = (
+    "SELECT FROM pg_stat_activity WHERE application_name LIKE 'queue_worker %%'"
+    " AND datname = current_database()"
 )
 
 
@@ -101,7 +102,7 @@ def test_a_run_that_cannot_be_closed_in_time_is_left_to_a_sibling(stage: Scene) 
         assert worker.stop(signal.SIGTERM) == 70
         worker.wait_for("jobs.left_behind")
         # Its last close still waits in the server for a moment; let go now, it would rightly succeed.
-        eventually(lambda: not stage.rows(WAITS_FOR_LOCK))
+        eventually(lambda: not stage.rows(SESSIONS_OF_WORKERS))
     sibling = stage.start_worker()
     stage.wait_for_run(job, "lost")
     stage.check_nothing_lost(job)
