@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.faults import Scene, is_alive
 
 SESSIONS_OF_WORKERS = (
-    "SELECT FROM pg_stat_activity WHERE application_name LIKE 'queue_worker %%'"
+    "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'queue_worker %%'"
     " AND datname = current_database()"
 )
 
