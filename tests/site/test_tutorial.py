@@ -32,6 +32,14 @@ BLOCKS = read_blocks(REPOSITORY / "docs" / "TUTORIAL.md")
 ENDS = {"queue-worker": 0, "python": -signal.SIGINT}
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """A suite that runs in the background ignores Ctrl-C, and so would what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def reader(empty_database: str, tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who has a database, and nothing else."""
