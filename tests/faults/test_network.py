@@ -48,7 +48,8 @@ def test_cut_off_for_good_a_worker_still_obeys_sigterm(stage: Scene, proxy: Prox
     cut_off.wait_for("lock_session.lost", within=15)
     began = time.monotonic()
     assert cut_off.stop(signal.SIGTERM, within=30) not in {0, -signal.SIGTERM}
-    assert time.monotonic() - began < 2 + 1 + 5 + 5  # drain, grace, closing, its sessions
+    # Drain, grace, closing, its sessions, its last words.
+    assert time.monotonic() - began < 2 + 1 + 5 + 5 + 5
     cut_off.wait_for("worker.failed")
 
 
