@@ -202,13 +202,6 @@ class Settings(BaseSettings):
         alias="RETENTION_LEDGER_DAYS",
         description="Days that runs are kept in the ledger; otherwise for ever.",
     )
-    keep_alerts_days: int = Field(
-        default=366,
-        ge=30,
-        le=36_500,
-        alias="RETENTION_ALERT_DAYS",
-        description="Days that alerts are kept after they are over, and what was told of them.",
-    )
     require_tls: bool = Field(
         default=False,
         alias="QUEUE_WORKER_REQUIRE_TLS",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, NamedTuple
 
 import psycopg
 
@@ -74,6 +74,18 @@ class Migration:
         return bool(breaking([self.name]))
 
 
+class Level(NamedTuple):
+    """Where a database stands that this version can work on.
+
+    Attributes:
+        newer: the files of a later version that it has.
+        waiting: those of this version that wait until no older worker is left.
+    """
+
+    newer: list[str]
+    waiting: list[str]
+
+
 def plan_migrations(connection: Connection) -> list[Migration]:
     """What `migrate` would do, in order: what is pending, and what was edited by hand.
 
@@ -111,15 +123,14 @@ def check_migrations(connection: Connection) -> list[str]:
         DatabaseNewer: the database has files that this version does not know.
         SchemaRefused: nothing was applied yet, and our schemas can't be made here.
     """
-    pending = _plan(connection, edited=set())
-    needed = [m.name for m in pending if not m.breaks_older_workers]
+    needed, waiting = _divided(_plan(connection, edited=set()))
     if needed:
-        raise MigrationsPending(needed)
-    return [m.name for m in pending]
+        raise MigrationsPending([m.name for m in needed])
+    return [m.name for m in waiting]
 
 
-def require_level(connection: Connection) -> list[str]:
-    """Refuse a database that this version can't work on; returns by which files it is newer.
+def require_level(connection: Connection) -> Level:
+    """Refuse a database that this version can't work on.
 
     While a later version is rolled out, workers of this one go on, and start again, on a database
     that is newer already: unless a migration of it says that it breaks them.
@@ -137,7 +148,7 @@ def require_level(connection: Connection) -> list[str]:
     return _require(ledger, known, _read_replaceable_objects(connection))
 
 
-def require_ledger(rows: Iterable[tuple[Any, ...]]) -> list[str]:
+def require_ledger(rows: Iterable[tuple[Any, ...]]) -> Level:
     """The same by the rows of the ledger alone.
 
     Raises: as `require_level`.
@@ -146,16 +157,22 @@ def require_ledger(rows: Iterable[tuple[Any, ...]]) -> list[str]:
     return _require(_as_ledger(rows), known, {m.name for m in known})
 
 
-def _require(ledger: Ledger, known: Sequence[Migration], present: set[str]) -> list[str]:
+def _require(ledger: Ledger, known: Sequence[Migration], present: set[str]) -> Level:
     newer = _newer(ledger, known)
     if broken := breaking(newer):
         raise DatabaseNewer(broken)
     pending = [m for m in known if _is_pending(m, ledger) or _is_gone(m, present)]
-    needed = [m for m in pending if not m.breaks_older_workers]
+    needed, waiting = _divided(pending)
     # What can be applied again, a later version may have replaced, or dropped for good.
     if missing := [m.name for m in needed if not (newer and m.is_replaceable)]:
         raise MigrationsPending(missing)
-    return newer
+    return Level(newer, [m.name for m in waiting])
+
+
+def _divided(pending: Sequence[Migration]) -> tuple[list[Migration], list[Migration]]:
+    """What this version needs, and what can wait until no older worker is left."""
+    waiting = [m for m in pending if m.breaks_older_workers]
+    return [m for m in pending if m not in waiting], waiting
 
 
 def _newer(ledger: Ledger, known: Sequence[Migration]) -> list[str]:
@@ -171,8 +188,8 @@ def migrate(
 ) -> list[Migration]:
     """Apply what is pending; safe to call from many processes at once, and again.
 
-    What would break a living worker of an older version is held back, and so is all that comes
-    after it in its sequence; `held_back` tells of it. Call this again when they are gone.
+    What would break a living worker of an older version is held back, with what may rest on it;
+    `held_back` tells of it. Call this again when they are gone.
 
     Args:
         connection: in autocommit, straight to the server, as a role that may create schemas.

@@ -45,7 +45,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.raise_alert queue_worker.resolve_alert'),
 
     -- The worker: retention. Triggers and functions refuse what no policy says.
-    ('worker', 'table', 'DELETE', 'queue_worker.run queue_worker.alert queue_worker.alert_message'),
+    ('worker', 'table', 'DELETE', 'queue_worker.run'),
     ('worker', 'table', 'SELECT INSERT UPDATE DELETE', 'queue_worker.retention_policy'),
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.retention_plan queue_worker.retention_step'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.publish_policies queue_worker.kept_for_ever'),

@@ -42,6 +42,26 @@ def test_a_server_that_is_down_is_shown_and_the_exit_code_says_so(
     assert "down" in table.out
 
 
+def test_a_server_that_is_unfit_leaves_the_others_in_the_table(
+    ready: Command, database: str, empty_database: str
+) -> None:
+    answer = ready("fleet", "--json", QUEUE_WORKER_FLEET=_url(empty_database))
+    assert answer.code == 69
+    fit, unfit = json.loads(answer.out)
+    assert (fit["state"], unfit["state"]) == ("up", "down")
+    assert "queue-worker migrate" in unfit["problem"]
+
+
+def test_an_edited_function_is_the_problem_of_its_server(
+    ready: Command, database: str, connection: psycopg.Connection
+) -> None:
+    connection.execute("ALTER FUNCTION queue_worker.drop_events() SET search_path = public")
+    answer = ready("fleet", "--json", DATABASE_URL=database)
+    assert answer.code == 69
+    ((server),) = json.loads(answer.out)
+    assert "drop_events" in server["problem"]
+
+
 def test_what_is_no_url_is_one_error(ready: Command) -> None:
     answer = ready("fleet", QUEUE_WORKER_FLEET="https://canary@example.org")
     answer.assert_one_error(78, "QUEUE_WORKER_FLEET")

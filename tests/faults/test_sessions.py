@@ -8,7 +8,9 @@ import time
 import psycopg
 import pytest
 
+from queue_worker.database import connect
 from queue_worker.errors import DatabaseUnreachable
+from queue_worker.execution.locks import LockSession
 from queue_worker.session import Session
 from tests.support.eventually import eventually_async
 from tests.support.faults import Scene
@@ -27,14 +29,14 @@ async def test_a_statement_that_is_swallowed_ends_at_its_time_limit(
 ) -> None:
     """Half-open TCP: the kernel sees nothing wrong with the connection."""
     session = session_to(proxy.dsn, 0.5)
-    await session.fetch("ping", {})
+    await session.fetch("ping_primary", {})
     proxy.swallow()
     began = time.monotonic()
     with pytest.raises(DatabaseUnreachable):
-        await session.fetch("ping", {})
+        await session.fetch("ping_primary", {})
     assert time.monotonic() - began < 1
     proxy.forward()
-    assert await session.fetch("ping", {}) == [(1,)]
+    assert await session.fetch("ping_primary", {}) == [(True,)]
     await session.aclose()
 
 
@@ -43,9 +45,9 @@ async def test_a_cancelled_statement_ends_at_once_and_stays_cancelled(
 ) -> None:
     """Half-open TCP: asking the server to cancel would wait for an answer too."""
     session = session_to(proxy.dsn, 30)
-    await session.fetch("ping", {})
+    await session.fetch("ping_primary", {})
     proxy.swallow()
-    task = asyncio.create_task(session.fetch("ping", {}))
+    task = asyncio.create_task(session.fetch("ping_primary", {}))
     await asyncio.sleep(0.1)  # let it be sent
     task.cancel()
     began = time.monotonic()
@@ -58,15 +60,15 @@ async def test_a_cancelled_statement_ends_at_once_and_stays_cancelled(
 async def test_a_blocked_loop_is_no_evidence_against_the_server(stage: Scene) -> None:
     """A job blocks the loop for longer than the time limit, with the answer already there."""
     session = session_to(stage.dsn, 0.2)
-    await session.fetch("ping", {})
+    await session.fetch("ping_primary", {})
     before = session.backend_pid
     for _ in range(5):
-        task = asyncio.create_task(session.fetch("ping", {}))
+        task = asyncio.create_task(session.fetch("ping_primary", {}))
         for _ in range(3):
             await asyncio.sleep(0)
         time.sleep(0.5)  # noqa: ASYNC251  the fault itself
-        assert await task == [(1,)]
-        assert await session.fetch("ping", {}) == [(1,)]
+        assert await task == [(True,)]
+        assert await session.fetch("ping_primary", {}) == [(True,)]
     assert session.backend_pid == before
     await session.aclose()
 
@@ -84,3 +86,29 @@ async def test_a_statement_given_up_does_not_go_on_waiting_in_the_server(stage: 
         )
         await eventually_async(lambda: not stage.rows(query, NAME), within=4)
     await session.aclose()
+
+
+async def test_a_new_lock_session_with_the_number_of_the_old_one_says_that_it_is_alive(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server counts its processes anew: in a container they have small numbers."""
+    monkeypatch.setattr(Session, "backend_pid", 7)
+    lost: list[str] = []
+    locks = LockSession(
+        session_to(stage.dsn, 5), watch_interval=0.05, idle_interval=0.05, on_lost=lost.append
+    )
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database ="
+    held += " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    await locks.open(1)
+    watching = asyncio.create_task(locks.watch())
+    with connect(stage.dsn, name="test") as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+            [NAME],
+        )
+        await eventually_async(lambda: not locks.is_alive)
+        await eventually_async(lambda: locks.is_alive)
+        assert connection.execute(held).fetchall() == [(1,)]
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await locks.aclose()

@@ -16,11 +16,9 @@ from queue_worker.errors import PlanRefused, PolicyRefused, RetentionBusy, Reten
 from queue_worker.governance.retention import plan as plans
 from queue_worker.governance.retention.apply import Progress
 from queue_worker.governance.retention.enforce import enforce_policies
-from queue_worker.governance.retention.plan import make_plan, read_plan, store_plan
+from queue_worker.governance.retention.plan import make_plan, read_plan
 from queue_worker.governance.retention.policies import (
     AGGREGATES,
-    ALERT_MESSAGES,
-    ALERTS,
     EVENTS,
     LEDGER,
     OTHERS,
@@ -38,7 +36,6 @@ from tests.support.content import add_aggregates, add_events, aggregates_in, car
 from tests.support.retention import (
     QUICK,
     Connection,
-    add_alert,
     add_counted,
     add_queue_row,
     add_run,
@@ -49,7 +46,6 @@ from tests.support.retention import (
     planned,
     view,
 )
-from tests.support.roles import session
 
 CUTOFF = midnight(90)
 INSTANT = timedelta(microseconds=1)
@@ -236,36 +232,6 @@ def test_the_ledger_keeps_every_run_unless_its_policy_says_how_long(connection: 
     assert connection.execute("SELECT queue_job_id FROM queue_worker.run").fetchall() == [(2,)]
     with pytest.raises(psycopg.errors.RestrictViolation, match=r"run 2\.1 is kept"):
         connection.execute("DELETE FROM queue_worker.run")
-
-
-def test_alerts_that_are_over_go_with_what_was_told_and_open_ones_never(
-    connection: Connection, database: str
-) -> None:
-    """As the worker. One that comes again after the plan was made stays, without its old messages."""
-    policies = [ALERT_MESSAGES, ALERTS]
-    add_alert(connection, "over", ended_days_ago=367)
-    add_alert(connection, "again", ended_days_ago=400)
-    add_alert(connection, "young", ended_days_ago=365)
-    add_alert(connection, "open", ended_days_ago=None)
-    add_alert(connection, "waiting", ended_days_ago=400, delivery="waiting")
-    publish_policies(connection, policies)
-    with session(database, "worker") as worker:
-        plan = store_plan(worker, make_plan(worker, policies))
-        assert [(step.policy, step.rows) for step in plan.steps] == [
-            ("alerts.messages", 4), ("alerts.over", 2),
-        ]  # fmt: skip
-        connection.execute(
-            "UPDATE queue_worker.alert SET state = 'open', resolved_at = NULL WHERE subject = 'again'"
-        )
-        assert applied(worker, plan, policies, pace=replace(QUICK, batch_rows=1)).removed == 3
-    left = ("again", "open", "waiting", "young")
-    for table in ("alert", "alert_message"):
-        found = connection.execute(
-            f"SELECT DISTINCT subject FROM queue_worker.{table} ORDER BY subject"
-        ).fetchall()
-        assert found == [(name,) for name in left], table
-    deliveries = connection.execute("SELECT count(*) FROM queue_worker.alert_delivery").fetchone()
-    assert deliveries == (2 * len(left),)
 
 
 def test_what_was_soft_deleted_is_put_into_use_again(connection: Connection) -> None:

@@ -97,36 +97,6 @@ def add_run(connection: Connection, queue_job_id: int, ended_days_ago: float) ->
     )
 
 
-def add_alert(
-    connection: Connection, name: str, ended_days_ago: float | None, delivery: str = "delivered"
-) -> None:
-    """An alert that was told twice, long ago; open, or over since so many days."""
-    over = None if ended_days_ago is None else datetime.now(UTC) - timedelta(days=ended_days_ago)
-    at = over or datetime.now(UTC) - timedelta(days=400)
-    connection.execute(
-        """
-        WITH alert AS (
-            INSERT INTO queue_worker.alert (fingerprint, type, subject, summary, state,
-                first_seen_at, last_seen_at, resolved_at, count, untold, recovers_by)
-            SELECT 'JOB_FAILED:' || %(name)s, 'JOB_FAILED', %(name)s, '',
-                   CASE WHEN %(over)s::timestamptz IS NULL THEN 'open' ELSE 'resolved' END,
-                   %(at)s, %(at)s, %(over)s, 1, 0, 'success'
-            RETURNING fingerprint
-        ), message AS (
-            INSERT INTO queue_worker.alert_message (fingerprint, kind, at, type, subject, summary,
-                first_seen_at, last_seen_at, count, held_back, command)
-            SELECT fingerprint, kind, %(at)s, 'JOB_FAILED', %(name)s, '', %(at)s, %(at)s, 1, 0, ''
-              FROM alert CROSS JOIN (VALUES ('raised'), ('resolved')) AS told (kind)
-            RETURNING message_id
-        )
-        INSERT INTO queue_worker.alert_delivery (message_id, sink, state, ended_at)
-        SELECT message_id, 'log', %(state)s, CASE WHEN %(state)s <> 'waiting' THEN %(at)s END
-          FROM message
-        """,
-        {"name": name, "at": at, "over": over, "state": delivery},
-    )
-
-
 def add_signal(connection: Connection, window_end: str, content_id: str = "c1") -> None:
     connection.execute(
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -18,15 +19,15 @@ from tests.support.processes import environment, worker_process
 # In a namespace of its own the root again, read-only, with one folder of memory; as user 10001, for
 # good. A Python in the home of root is shown without the rest of it, which is closed to others.
 CONFINED = """
-python=$1 && shift
+python=$1 home=$2 && shift 2
 mount --make-rprivate / && mount --rbind / /mnt && mount -o remount,bind,ro /mnt &&
 mount -t tmpfs tmpfs /mnt/var/tmp
 case $python in
-    /root/*)
+    "$home"/*)
         mkdir /mnt/var/tmp/python && mount --bind "$python" /mnt/var/tmp/python &&
-        mount -t tmpfs -o mode=755 tmpfs /mnt/root && mkdir -p "/mnt$python" &&
+        mount -t tmpfs -o mode=755 tmpfs "/mnt$home" && mkdir -p "/mnt$python" &&
         mount --move /mnt/var/tmp/python "/mnt$python" && rmdir /mnt/var/tmp/python &&
-        mount -o remount,ro /mnt/root
+        mount -o remount,ro "/mnt$home"
 esac &&
 exec chroot /mnt setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-privs \\
     --bounding-set=-all --inh-caps=-all env TMPDIR=/var/tmp HOME=/nonexistent "$@"
@@ -34,7 +35,8 @@ exec chroot /mnt setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-pri
 
 
 def confined(command: list[str]) -> list[str]:
-    return ["unshare", "--mount", "sh", "-c", CONFINED, "sh", sys.base_prefix, *command]
+    home = pwd.getpwuid(0).pw_dir
+    return ["unshare", "--mount", "sh", "-c", CONFINED, "sh", sys.base_prefix, home, *command]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ def test_a_worker_prunes_when_the_schedule_says_so(
     with worker_process(environment(database, RETENTION_SCHEDULE="* * * * * *")) as worker:
         worker.wait_for("job.succeeded", job="retention", within=60)
         published = connection.execute("SELECT count(*) FROM queue_worker.retention_policy")
-        assert published.fetchone() == (12,)
+        assert published.fetchone() == (10,)
         worker.stop()
     assert moments(connection) == [midnight(1)]
     plan = connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -122,6 +123,18 @@ def test_without_a_socket_none_is_opened(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     monkeypatch.setattr(socket, "socket", None)
     Supervisor().ready()
+
+
+def test_without_a_descriptor_the_watchdog_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that leaks them must not take the sign of life with it."""
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/notify")
+    supervisor = Supervisor()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        supervisor.alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_children_do_not_inherit_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from queue_worker.errors import CheckFailed
 from queue_worker.governance.checks.check import Surroundings
 from queue_worker.governance.fingerprints import edited_objects
-from queue_worker.governance.migrations import check_migrations, require_level
+from queue_worker.governance.migrations import require_level
 from queue_worker.schemas import schema_names
 
 _HERE = schema_names()
@@ -24,12 +24,13 @@ FOREVER = (
 
 def migrations(at: Surroundings) -> str:
     """No file is pending, none was changed since, and no newer one breaks this version."""
-    if newer := require_level(at.connection):
-        return f"the database is newer, by {len(newer)} files that break no older version"
-    if waiting := check_migrations(at.connection):
+    level = require_level(at.connection)
+    if level.newer:
+        return f"the database is newer, by {len(level.newer)} files that break no older version"
+    if level.waiting:
         return (
-            f"the database has all that this version needs; {_listed(waiting)} waits until no "
-            "older worker is left: run `queue-worker migrate` then"
+            f"the database has all that this version needs; {_listed(level.waiting)} waits until "
+            "no older worker is left: run `queue-worker migrate` then"
         )
     return "the database is at the level of this version"
 

@@ -85,30 +85,6 @@ LEDGER = RetentionPolicy(
     kind="runs",
     description="the runs themselves",
 )
-ALERT_MESSAGES = RetentionPolicy(
-    name="alerts.messages",
-    schema=_HERE.ours,
-    table="alert_message",
-    column="at",
-    keep=timedelta(days=366),
-    least=timedelta(days=30),
-    how="hard_delete",
-    kind="alert_messages",
-    max_share=Decimal(1),  # after one storm most of them may be of the same age
-    description="what was told of alerts that are over, and its deliveries",
-)
-ALERTS = RetentionPolicy(
-    name="alerts.over",
-    schema=_HERE.ours,
-    table="alert",
-    column="resolved_at",
-    keep=timedelta(days=366),
-    least=timedelta(days=30),
-    how="hard_delete",
-    kind="alerts",
-    max_share=Decimal(1),  # as their messages
-    description="alerts that are over; one that is open is never touched",
-)
 
 
 def _never(schema: str, table: str) -> RetentionPolicy:
@@ -143,11 +119,7 @@ def declared_policies(settings: Settings) -> tuple[RetentionPolicy, ...]:
                 f"keeps no longer than {rows.name}, which asks the ledger how old a row is",
                 "Keep the ledger for longer than the queue.",
             )
-    alerts = (  # an alert goes when it has no message left; steps go by name
-        policy.keeping(timedelta(days=settings.keep_alerts_days))
-        for policy in (ALERT_MESSAGES, ALERTS)
-    )
-    return (EVENTS, AGGREGATES, SIGNALS, succeeded, others, *alerts, ledger, *_KEPT)
+    return (EVENTS, AGGREGATES, SIGNALS, succeeded, others, ledger, *_KEPT)
 
 
 def publish_policies(connection: Connection, policies: Sequence[RetentionPolicy]) -> None:

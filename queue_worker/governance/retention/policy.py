@@ -29,10 +29,8 @@ _IDENTIFIER_BYTES = 63  # Postgres cuts a longer one off
 _LONGEST = timedelta(days=36_500)
 
 How = Literal["hard_delete", "soft_delete", "never"]
-Kind = Literal["rows", "events", "queue_rows", "runs", "alert_messages", "alerts"]
-_HARD_DELETED: frozenset[Kind] = frozenset(
-    {"events", "queue_rows", "runs", "alert_messages", "alerts"}
-)
+Kind = Literal["rows", "events", "queue_rows", "runs"]
+_HARD_DELETED: frozenset[Kind] = frozenset({"events", "queue_rows", "runs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +48,7 @@ class RetentionPolicy:
         max_rows: a scheduled run that would remove more stops instead.
         max_share: the same for the share of all rows, from 10,000 rows to be removed on.
         kind: what stands in the table; only what Postgres can make again or the ledger keeps
-            (events that were counted, finished queue rows, the runs themselves), and alerts that
-            are over, is deleted hard.
+            (events that were counted, finished queue rows, the runs themselves) is deleted hard.
         statuses: of queue rows, the statuses that it is about.
         description: what it is for, in one line.
 

@@ -19,8 +19,6 @@ _NAMES: dict[Kind, tuple[str, str]] = {
     "events": ("retention_count_events", "retention_delete_events"),
     "queue_rows": ("retention_count_queue_rows", "retention_delete_queue_rows"),
     "runs": ("retention_count_runs", "retention_delete_runs"),
-    "alert_messages": ("retention_count_alert_messages", "retention_delete_alert_messages"),
-    "alerts": ("retention_count_alerts", "retention_delete_alerts"),
 }
 # A date is compared with the UTC day of the cutoff, whatever the session's time zone is.
 _OF_DATES = {
