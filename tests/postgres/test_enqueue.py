@@ -250,8 +250,11 @@ def test_a_duplicate_skips_only_itself(client: SyncQueueClient, connection: Any)
     assert [written[a.queue_job_id] for a in answers] == ["a", "old", "c", "d", "c", "f"]
 
 
-def test_a_batch_runs_in_the_order_it_was_given(client: SyncQueueClient, connection: Any) -> None:
-    locks = [f"lock {n % 7}" if n % 3 else None for n in range(100)]
+@pytest.mark.parametrize("some_have", [False, True], ids=["no queueing locks", "some"])
+def test_a_batch_runs_in_the_order_it_was_given(
+    client: SyncQueueClient, connection: Any, some_have: bool
+) -> None:
+    locks = [f"lock {n % 7}" if some_have and n % 3 else None for n in range(100)]
     answers = client.enqueue_many(
         [request(str(n), queueing_lock=lock and f"{lock} {n}") for n, lock in enumerate(locks)]
     )
