@@ -45,8 +45,8 @@ def main() -> None:
                 rate = measure(server, how, plan.failures, plan.workers)
                 rates[how].append(rate)
                 say(f"{how:8}{rate:8,.0f} failures/s")
-    share = median(rates["with"]) / median(rates["without"])
-    say(f"median with ÷ without: {share:.3f}")
+    shares = [on / off for on, off in zip(rates["with"], rates["without"], strict=True)]
+    say(f"with ÷ without, paired: {median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})")
 
 
 def say(line: str) -> None:
