@@ -8,24 +8,59 @@
 -- later comes in the order in which it became due. Of what waits for a lock only the head counts:
 -- the locks are those met in the window and, asked for with after_lock, those that follow it by
 -- name, for a window that is full of others.
-WITH RECURSIVE every_queue (queue_name) AS (  -- one look into an index for each
-    (
-        SELECT j.queue_name
-        FROM procrastinate_jobs AS j
-        WHERE %(queues)s::text[] IS NULL
-        ORDER BY j.queue_name
-        LIMIT 1
+WITH RECURSIVE every_queue (queue_name) AS (  -- in which something waits, in their order; then null
+    SELECT least(
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+        )
     )
+    WHERE %(queues)s::text[] IS NULL
     UNION ALL
-    SELECT next.queue_name
-    FROM every_queue
-    CROSS JOIN LATERAL (
-        SELECT j.queue_name
-        FROM procrastinate_jobs AS j
-        WHERE j.queue_name > every_queue.queue_name
-        ORDER BY j.queue_name
-        LIMIT 1
-    ) AS next
+    SELECT least(
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+                AND j.queue_name > q.queue_name
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+                AND j.queue_name > q.queue_name
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.queue_name > q.queue_name
+        ),
+        (
+            SELECT min(j.queue_name)
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+                AND j.queue_name > q.queue_name
+        )
+    )
+    FROM every_queue AS q
+    WHERE q.queue_name IS NOT NULL
 ), paused AS MATERIALIZED (
     SELECT kind, name FROM queue_worker.pause
 ), served AS MATERIALIZED (

@@ -106,9 +106,10 @@ def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None
         "paused queue",
     ],
 )
+@pytest.mark.parametrize("served", [["default", "paused"], None], ids=["two queues", "all queues"])
 @pytest.mark.usefixtures("manager")
 def test_a_claim_touches_as_little_in_a_crowd(
-    connection: psycopg.Connection[Any], crowd: dict[str, str]
+    connection: psycopg.Connection[Any], crowd: dict[str, str], served: list[str] | None
 ) -> None:
     connection.execute(
         "INSERT INTO queue_worker.pause (kind, name, actor, reason)"
@@ -116,7 +117,6 @@ def test_a_claim_touches_as_little_in_a_crowd(
     )
     connection.execute(_PINNING)
     fill(connection)
-    served = ["default", "paused"]
     touched(connection, served)  # what is read once, such as catalogs
     alone = touched(connection, served)
     connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
