@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -37,5 +38,12 @@ def worker(
     process = Worker(registry, settings)
     with ready_database(settings, Moment.SERVE, log_warning):
         pass
+    _keep_what_is_loaded()
     with logged_output(), new_runner(settings) as runner:
         raise typer.Exit(runner.run(process.run()))
+
+
+def _keep_what_is_loaded() -> None:
+    """Code and jobs stay until the end: looking through them again would stop all runs for 50 ms."""
+    gc.collect()
+    gc.freeze()
