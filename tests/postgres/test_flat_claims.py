@@ -122,6 +122,7 @@ def test_a_claim_touches_as_little_in_a_crowd(
     connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
     fill(connection, count="20000", **crowd)
     connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_updated")
+    touched(connection, served)  # the same for the functions that only now have something to do
     assert touched(connection, served) < 3 * alone + 100
 
 

@@ -1,0 +1,169 @@
+-- Of what waits for a lock only the head counts. The locks are those met in a window of each job, due at
+-- once or later, and, asked for with after_lock, those that follow it by name, for a window that is full
+-- of others.
+CREATE OR REPLACE FUNCTION queue_worker.find_lock_heads(
+    queues text[], known text[], most bigint, after_lock text
+) RETURNS TABLE (id bigint, priority integer, hides_locks boolean, last_lock text)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path FROM CURRENT
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE paused AS MATERIALIZED (
+        SELECT p.kind, p.name FROM queue_worker.pause AS p
+    ), served AS MATERIALIZED (
+        SELECT q.queue_name FROM queue_worker.find_served_queues(find_lock_heads.queues) AS q (queue_name)
+    ), locked_ready_group AS (
+        SELECT q.queue_name, first.task_name
+        FROM served AS q
+        CROSS JOIN LATERAL (
+            SELECT j.task_name
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.queue_name = q.queue_name
+            ORDER BY j.task_name
+            LIMIT 1
+        ) AS first
+        UNION ALL
+        SELECT g.queue_name, next.task_name
+        FROM locked_ready_group AS g
+        CROSS JOIN LATERAL (
+            SELECT j.task_name
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.queue_name = g.queue_name AND j.task_name > g.task_name
+            ORDER BY j.task_name
+            LIMIT 1
+        ) AS next
+    ), locked_later_group AS (
+        SELECT q.queue_name, first.task_name, first.priority
+        FROM served AS q
+        CROSS JOIN LATERAL (
+            SELECT j.task_name, j.priority
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+                AND j.queue_name = q.queue_name
+            ORDER BY j.task_name, j.priority
+            LIMIT 1
+        ) AS first
+        UNION ALL
+        SELECT g.queue_name, next.task_name, next.priority
+        FROM locked_later_group AS g
+        CROSS JOIN LATERAL (
+            SELECT j.task_name, j.priority
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+                AND j.queue_name = g.queue_name AND (j.task_name, j.priority) > (g.task_name, g.priority)
+            ORDER BY j.task_name, j.priority
+            LIMIT 1
+        ) AS next
+    ), following_lock AS (
+        SELECT first.lock, 1 AS number
+        FROM (
+            SELECT j.lock
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.lock > find_lock_heads.after_lock
+            ORDER BY j.lock
+            LIMIT 1
+        ) AS first
+        UNION ALL
+        SELECT next.lock, f.number + 1
+        FROM following_lock AS f
+        CROSS JOIN LATERAL (
+            SELECT j.lock
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.lock > f.lock
+            ORDER BY j.lock
+            LIMIT 1
+        ) AS next
+        WHERE f.number < 200
+    ), met_ready AS (
+        SELECT g.queue_name, g.task_name, j.lock
+        FROM locked_ready_group AS g
+        CROSS JOIN LATERAL (
+            SELECT j.lock
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.queue_name = g.queue_name AND j.task_name = g.task_name
+            ORDER BY j.priority DESC, j.id
+            LIMIT find_lock_heads.most
+        ) AS j
+        WHERE g.task_name = ANY (find_lock_heads.known)
+            AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+    ), met_later AS (
+        SELECT g.queue_name, g.task_name, g.priority, j.lock
+        FROM locked_later_group AS g
+        CROSS JOIN LATERAL (
+            SELECT j.lock
+            FROM procrastinate_jobs AS j
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+                AND j.queue_name = g.queue_name AND j.task_name = g.task_name
+                AND j.priority = g.priority AND j.scheduled_at <= now()
+            ORDER BY j.scheduled_at
+            LIMIT find_lock_heads.most
+        ) AS j
+        WHERE g.task_name = ANY (find_lock_heads.known)
+            AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+    ), head AS (
+        SELECT first.id, first.priority
+        FROM (
+            SELECT lock FROM met_ready
+            UNION
+            SELECT lock FROM met_later
+            UNION
+            SELECT lock FROM following_lock
+        ) AS met
+        CROSS JOIN LATERAL (
+            SELECT waiting.id, waiting.priority, waiting.queue_name, waiting.task_name
+            FROM (
+                (
+                    SELECT j.id, j.priority, j.queue_name, j.task_name
+                    FROM procrastinate_jobs AS j
+                    WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at IS NULL
+                        AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+                        AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
+                    ORDER BY j.priority DESC, j.id
+                    LIMIT 1
+                )
+                UNION ALL
+                (
+                    SELECT j.id, j.priority, j.queue_name, j.task_name
+                    FROM procrastinate_jobs AS j
+                    WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at <= now()
+                        AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+                        AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
+                    ORDER BY j.priority DESC, j.id
+                    LIMIT 1
+                )
+            ) AS waiting
+            ORDER BY waiting.priority DESC, waiting.id
+            LIMIT 1
+        ) AS first
+        WHERE first.queue_name IN (SELECT served.queue_name FROM served)
+            AND first.task_name = ANY (find_lock_heads.known)
+            AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs AS holder
+                WHERE holder.lock = met.lock AND holder.status = 'doing'
+            )
+    ), looked AS (
+        SELECT EXISTS (
+                SELECT FROM met_ready GROUP BY met_ready.queue_name, met_ready.task_name
+                HAVING count(*) >= find_lock_heads.most
+            ) OR EXISTS (
+                SELECT FROM met_later
+                GROUP BY met_later.queue_name, met_later.task_name, met_later.priority
+                HAVING count(*) >= find_lock_heads.most
+            ) AS hides_locks,
+            (SELECT max(following_lock.lock) FROM following_lock)::text AS last_lock
+    )
+    SELECT head.id, head.priority, looked.hides_locks, looked.last_lock
+    FROM looked
+    LEFT JOIN head ON true;
+END;
+$$;
+
+COMMENT ON FUNCTION queue_worker.find_lock_heads(text[], text[], bigint, text) IS
+    'For each lock that is free the job whose turn it is, if it may be run here; at least one row, which says whether other locks may be hidden, and which was the last to be looked at. Used by the claim.';
