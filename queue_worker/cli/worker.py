@@ -44,6 +44,6 @@ def worker(
 
 
 def _keep_what_is_loaded() -> None:
-    """Code and jobs stay until the end: looking through them again would stop all runs for 50 ms."""
+    """What is loaded stays to the end: looking through it again would stop all runs for 50 ms."""
     gc.collect()
     gc.freeze()

@@ -11,7 +11,14 @@ BEGIN
     WITH RECURSIVE paused AS MATERIALIZED (
         SELECT p.kind, p.name FROM queue_worker.pause AS p
     ), served AS MATERIALIZED (
-        SELECT q.queue_name FROM queue_worker.find_served_queues(find_due_jobs.queues) AS q (queue_name)
+        SELECT q.queue_name
+        FROM (
+            SELECT given.queue_name FROM unnest(find_due_jobs.queues) AS given (queue_name)
+            UNION ALL
+            SELECT w.queue_name FROM queue_worker.find_waiting_queues() AS w (queue_name)
+            WHERE find_due_jobs.queues IS NULL
+        ) AS q
+        WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
     ), later_group AS (  -- the same by priority, for its time
         SELECT q.queue_name, first.task_name, first.priority
         FROM served AS q

@@ -13,7 +13,14 @@ BEGIN
     WITH RECURSIVE paused AS MATERIALIZED (
         SELECT p.kind, p.name FROM queue_worker.pause AS p
     ), served AS MATERIALIZED (
-        SELECT q.queue_name FROM queue_worker.find_served_queues(find_lock_heads.queues) AS q (queue_name)
+        SELECT q.queue_name
+        FROM (
+            SELECT given.queue_name FROM unnest(find_lock_heads.queues) AS given (queue_name)
+            UNION ALL
+            SELECT w.queue_name FROM queue_worker.find_waiting_queues() AS w (queue_name)
+            WHERE find_lock_heads.queues IS NULL
+        ) AS q
+        WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
     ), locked_ready_group AS (
         SELECT q.queue_name, first.task_name
         FROM served AS q

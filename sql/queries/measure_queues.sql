@@ -5,7 +5,7 @@ WITH head AS MATERIALIZED (
 ), queue (name) AS (
     SELECT job.queue FROM queue_worker.job
     UNION
-    SELECT head.queue FROM head
+    SELECT waiting.name FROM queue_worker.find_waiting_queues() AS waiting (name)
 ), later AS MATERIALIZED (  -- each once, whether free of locks or not
     SELECT DISTINCT head.queue, head.job, head.priority FROM head WHERE head.is_later
 )

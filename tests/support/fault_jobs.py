@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import re
 import signal
@@ -135,6 +136,12 @@ async def blocks_unlocked(ctx: JobContext, args: Work) -> None:
 async def blocks_for_ever(ctx: JobContext) -> None:
     with noted(ctx):
         time.sleep(600)  # noqa: ASYNC251  the fault itself
+
+
+@registry.job("counts_objects", timeout=MINUTE)
+async def counts_objects(ctx: JobContext) -> None:
+    """What the garbage collector leaves alone, and what it looks through."""
+    note("objects", gc.get_freeze_count(), len(gc.get_objects()))
 
 
 @registry.job("hangs_in_c", timeout=MINUTE, lock="blocking")

@@ -1,16 +1,10 @@
--- Where a worker that serves every queue has to look: a look into each of the four indexes of the claim for
--- every queue, however much waits.
-CREATE OR REPLACE FUNCTION queue_worker.find_served_queues(queues text[]) RETURNS SETOF text
+-- A look into each of the four indexes of the claim for every queue, however much waits.
+CREATE OR REPLACE FUNCTION queue_worker.find_waiting_queues() RETURNS SETOF text
     LANGUAGE plpgsql
     STABLE
     SET search_path FROM CURRENT
 AS $$
 BEGIN
-    IF queues IS NOT NULL THEN
-        RETURN QUERY SELECT named.name FROM unnest(queues) AS named (name)
-         WHERE named.name NOT IN (SELECT p.name FROM queue_worker.pause AS p WHERE p.kind = 'queue');
-        RETURN;
-    END IF;
     RETURN QUERY
     WITH RECURSIVE queue (queue_name) AS (  -- in their order; then null
         SELECT least(
@@ -65,11 +59,9 @@ BEGIN
         FROM queue AS q
         WHERE q.queue_name IS NOT NULL
     )
-    SELECT found.queue_name::text
-      FROM queue AS found
-     WHERE found.queue_name NOT IN (SELECT p.name FROM queue_worker.pause AS p WHERE p.kind = 'queue');
+    SELECT found.queue_name::text FROM queue AS found WHERE found.queue_name IS NOT NULL;
 END;
 $$;
 
-COMMENT ON FUNCTION queue_worker.find_served_queues(text[]) IS
-    'The queues of these that are not paused; of null those in which something waits, due or not. Used by the claim.';
+COMMENT ON FUNCTION queue_worker.find_waiting_queues() IS
+    'The queues in which something waits, due or not. Used by the claim and by the metrics.';
