@@ -15,6 +15,7 @@ from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.worker_metrics import WorkerMetrics
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("queue_worker.runs")
+_is_shown = logging.getLogger("queue_worker.runs").isEnabledFor  # structlog takes ten times as long
 
 
 class StartedRun(Protocol):
@@ -50,7 +51,7 @@ class RunObserver:
         """A run is about to call its function."""
         try:
             self._metrics.record_job_start(run.job)
-            if log.is_enabled_for(logging.INFO):  # or else its facts are not even put together
+            if _is_shown(logging.INFO):  # or else its facts are not even put together
                 log.info("job.started", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
@@ -94,7 +95,7 @@ class RunObserver:
             event = f"job.{run.outcome}"
             if run.is_failure:
                 log.error(event, **run.facts)
-            elif log.is_enabled_for(logging.INFO):
+            elif _is_shown(logging.INFO):
                 log.info(event, **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)

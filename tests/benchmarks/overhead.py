@@ -23,11 +23,13 @@ def measure_overhead(measuring: Measuring) -> None:
     for number in range(measuring.plan.rounds):
         runner = _runner_alone(measuring.plan.calls)
         drained = drain_new(measuring, ours, jobs=jobs)
-        whole = drained.per_job(drained.worker_cpu)
+        worker = drained.per_job(drained.worker_cpu)
+        server = drained.per_job(drained.server_cpu)
+        whole = None if worker is None or server is None else worker + server
         measuring.add(
             "overhead", "no-op job", ours, number, runner_cpu_us_per_job=runner,
-            worker_cpu_us_per_job=whole,
-            runner_percent_of_worker=None if whole is None else runner / whole * 100,
+            worker_cpu_us_per_job=worker, server_cpu_us_per_job=server,
+            runner_percent_of_whole=None if whole is None else runner / whole * 100,
         )  # fmt: skip
     for part, percent in profile(measuring, ours, jobs).items():
         measuring.add("overhead", f"profile: {part}", ours, 0, percent=percent)
