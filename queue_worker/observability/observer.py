@@ -92,10 +92,9 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            event = f"job.{run.outcome}"
             if run.is_failure:
-                log.error(event, **run.facts)
+                log.error(f"job.{run.outcome}", **run.facts)
             elif _is_shown(logging.INFO):
-                log.info(event, **run.facts)
+                log.info(f"job.{run.outcome}", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
