@@ -92,9 +92,11 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            if run.is_failure:
-                log.error(f"job.{run.outcome}", **run.facts)
-            elif _is_shown(logging.INFO):
-                log.info(f"job.{run.outcome}", **run.facts)
+            if run.is_failure or _is_shown(logging.INFO):
+                event = f"job.{run.outcome}"
+                if run.is_failure:
+                    log.error(event, **run.facts)
+                else:
+                    log.info(event, **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
