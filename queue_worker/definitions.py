@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import timedelta
-from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, RootModel
@@ -31,7 +30,6 @@ MOST_CATCH_UP = 1_000
 LEAST_MEMORY_MB = 256
 LONGEST_TIMEOUT = timedelta(days=7)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
-_is_coroutine_function = cache(inspect.iscoroutinefunction)  # every run asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class JobDefinition(Generic[ArgsT]):
     @property
     def is_async(self) -> bool:
         """Whether it runs on the event loop (or else in a child process)."""
-        return _is_coroutine_function(self.function)
+        return inspect.iscoroutinefunction(self.function)
 
     @property
     def is_scheduled(self) -> bool:

@@ -41,7 +41,8 @@ _PINNING = """
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
     SET enable_material = off;
-    SET enable_sort = off
+    SET enable_sort = off;
+    SET enable_incremental_sort = off
 """
 _LATE = 0.1  # seconds; a timer that is later than this tells of the loop, not of the server
 

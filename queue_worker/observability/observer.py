@@ -15,7 +15,6 @@ from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.worker_metrics import WorkerMetrics
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("queue_worker.runs")
-_is_shown = logging.getLogger("queue_worker.runs").isEnabledFor  # structlog takes ten times as long
 
 
 class StartedRun(Protocol):
@@ -51,7 +50,7 @@ class RunObserver:
         """A run is about to call its function."""
         try:
             self._metrics.record_job_start(run.job)
-            if _is_shown(logging.INFO):  # or else its facts are not even put together
+            if log.is_enabled_for(logging.INFO):  # or else its facts are not even put together
                 log.info("job.started", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
@@ -92,11 +91,10 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            if run.is_failure or _is_shown(logging.INFO):
-                event = f"job.{run.outcome}"
-                if run.is_failure:
-                    log.error(event, **run.facts)
-                else:
-                    log.info(event, **run.facts)
+            event = f"job.{run.outcome}"
+            if run.is_failure:
+                log.error(event, **run.facts)
+            elif log.is_enabled_for(logging.INFO):
+                log.info(event, **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)

@@ -15,7 +15,7 @@ BEGIN
         FROM (
             SELECT given.queue_name FROM unnest(find_due_jobs.queues) AS given (queue_name)
             UNION ALL
-            SELECT w.queue_name FROM queue_worker.find_waiting_queues() AS w (queue_name)
+            SELECT w.queue_name FROM queue_worker.find_queues() AS w (queue_name)
             WHERE find_due_jobs.queues IS NULL
         ) AS q
         WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')

@@ -74,21 +74,30 @@ WITH RECURSIVE paused AS MATERIALIZED (
     FROM queue_worker.find_due_jobs(
         %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint
     ) AS due
-    WHERE EXISTS (
-        SELECT FROM procrastinate_jobs AS j
+    WHERE (  -- not EXISTS: the order is what no other index has
+        SELECT true
+        FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+        ORDER BY j.queue_name, j.task_name
+        LIMIT 1
     )
 ), locked AS MATERIALIZED (
     SELECT found.id, found.priority, found.hides_locks, found.last_lock
     FROM queue_worker.find_lock_heads(
         %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint, %(after_lock)s::text
     ) AS found
-    WHERE EXISTS (
-        SELECT FROM procrastinate_jobs AS j
+    WHERE (
+        SELECT true
+        FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
-    ) OR EXISTS (
-        SELECT FROM procrastinate_jobs AS j
+        ORDER BY j.queue_name, j.task_name
+        LIMIT 1
+    ) OR (
+        SELECT true
+        FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+        ORDER BY j.queue_name, j.task_name
+        LIMIT 1
     )
 ), candidate AS MATERIALIZED (
     SELECT c.id

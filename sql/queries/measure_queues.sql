@@ -1,11 +1,19 @@
 -- How much is due in each queue, up to 10,000, and how long the oldest of it has been due: a few
 -- looks into the indexes of the claim, whatever waits or has finished.
-WITH head AS MATERIALIZED (
+WITH RECURSIVE queue (name) AS (
+    (SELECT j.queue_name FROM procrastinate_jobs AS j ORDER BY j.queue_name LIMIT 1)
+    UNION ALL
+    SELECT next.queue_name
+    FROM queue
+    CROSS JOIN LATERAL (
+        SELECT j.queue_name
+        FROM procrastinate_jobs AS j
+        WHERE j.queue_name > queue.name
+        ORDER BY j.queue_name
+        LIMIT 1
+    ) AS next
+), head AS MATERIALIZED (
     SELECT * FROM queue_worker.find_queue_heads()
-), queue (name) AS (
-    SELECT job.queue FROM queue_worker.job
-    UNION
-    SELECT waiting.name FROM queue_worker.find_waiting_queues() AS waiting (name)
 ), later AS MATERIALIZED (  -- each once, whether free of locks or not
     SELECT DISTINCT head.queue, head.job, head.priority FROM head WHERE head.is_later
 )

@@ -30,7 +30,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.close_lost_run queue_worker.rescue_ownerless'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.wake_workers queue_worker.find_pause'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.require_actor queue_worker.find_queue_heads'),
-    ('worker', 'function', 'EXECUTE', 'queue_worker.find_waiting_queues queue_worker.find_due_jobs'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.find_queues queue_worker.find_due_jobs'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.find_lock_heads'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('worker', 'table', 'SELECT', 'queue_worker.pause'),
