@@ -124,6 +124,26 @@ def test_a_claim_touches_as_little_in_a_crowd(
     connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_updated")
     touched(connection, served)  # the same for the functions that only now have something to do
     assert touched(connection, served) < 3 * alone + 100
+    connection.execute("ANALYZE procrastinate_jobs")  # plans that are made now are as good
+    touched(connection, served)
+    assert touched(connection, served) < 3 * alone + 100
+
+
+@pytest.mark.parametrize("lock", ["NULL", "'key ' || g"], ids=["free", "locked"])
+@pytest.mark.usefixtures("manager")
+def test_what_is_scheduled_behind_a_long_history_is_found_without_reading_it(
+    connection: psycopg.Connection[Any], lock: str
+) -> None:
+    """Half of the rows have ended, the others wait for tomorrow: the statistics say nothing helpful."""
+    connection.execute(_PINNING)
+    fill(connection)
+    connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
+    fill(connection, status="'succeeded'", count="20000")
+    fill(connection, lock=lock, scheduled_at="now() + interval '1 day'", count="20000")
+    connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_updated")
+    connection.execute("ANALYZE procrastinate_jobs")
+    touched(connection)
+    assert touched(connection) < 400
 
 
 async def test_one_lock_that_fills_the_window_hides_no_other(
