@@ -19,7 +19,7 @@ BEGIN
             WHERE find_due_jobs.queues IS NULL
         ) AS q
         WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
-    ), later_group AS (  -- the same by priority, for its time
+    ), later_group AS (  -- what is scheduled: a look into the index for each, due or not
         SELECT q.queue_name, first.task_name, first.priority
         FROM served AS q
         CROSS JOIN LATERAL (

@@ -1,17 +1,7 @@
 -- How much is due in each queue, up to 10,000, and how long the oldest of it has been due: a few
 -- looks into the indexes of the claim, whatever waits or has finished.
-WITH RECURSIVE queue (name) AS (
-    (SELECT j.queue_name FROM procrastinate_jobs AS j ORDER BY j.queue_name LIMIT 1)
-    UNION ALL
-    SELECT next.queue_name
-    FROM queue
-    CROSS JOIN LATERAL (
-        SELECT j.queue_name
-        FROM procrastinate_jobs AS j
-        WHERE j.queue_name > queue.name
-        ORDER BY j.queue_name
-        LIMIT 1
-    ) AS next
+WITH queue (name) AS (
+    SELECT found.name FROM queue_worker.find_queues() AS found (name)
 ), head AS MATERIALIZED (
     SELECT * FROM queue_worker.find_queue_heads()
 ), later AS MATERIALIZED (  -- each once, whether free of locks or not

@@ -146,6 +146,15 @@ def test_what_is_scheduled_behind_a_long_history_is_found_without_reading_it(
     assert touched(connection) < 400
 
 
+def test_the_queue_is_vacuumed_by_the_number_of_changes_and_its_indexes_with_it(
+    connection: psycopg.Connection[Any],
+) -> None:
+    """Or the claims of a large table step over millions of dead entries."""
+    query = "SELECT reloptions FROM pg_class WHERE oid = 'procrastinate_jobs'::regclass"
+    ((options,),) = connection.execute(query).fetchall()
+    assert {"autovacuum_vacuum_scale_factor=0", "vacuum_index_cleanup=on"} <= set(options)
+
+
 async def test_one_lock_that_fills_the_window_hides_no_other(
     connection: psycopg.Connection[Any], manager: RunManager, session: Session
 ) -> None:
