@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from queue_worker.governance.checks import Moment, log_warning
 from queue_worker.housekeeping import load_scheduled_jobs
 from queue_worker.observability.logs import configure_logs
 from queue_worker.observability.output import logged_output
+from queue_worker.worker.garbage import collect_rarely
 from queue_worker.worker.loop import new_runner
 from queue_worker.worker.process import Worker
 
@@ -38,12 +38,6 @@ def worker(
     process = Worker(registry, settings)
     with ready_database(settings, Moment.SERVE, log_warning):
         pass
-    _keep_what_is_loaded()
+    collect_rarely()
     with logged_output(), new_runner(settings) as runner:
         raise typer.Exit(runner.run(process.run()))
-
-
-def _keep_what_is_loaded() -> None:
-    """What is loaded stays to the end: looking through it again would stop all runs for 50 ms."""
-    gc.collect()
-    gc.freeze()

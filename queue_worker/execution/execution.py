@@ -28,6 +28,11 @@ class Execution:
         is_given_up: whether it has ignored its cancellation, and was closed without its consent.
     """
 
+    __slots__ = (
+        "_cancellations", "_on_given_up", "_over_at", "_task", "_timer",
+        "claim", "grace", "is_given_up", "is_last", "started", "verdict",
+    )  # fmt: skip
+
     def __init__(
         self, claim: Claim, *, grace: float, on_given_up: Callable[[Execution], None]
     ) -> None:

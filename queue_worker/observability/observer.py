@@ -45,12 +45,13 @@ class RunObserver:
     def __init__(self, metrics: JobMetrics, worker_metrics: WorkerMetrics) -> None:
         self._metrics = metrics
         self._worker_metrics = worker_metrics
+        self._tells_of_each = log.is_enabled_for(logging.INFO)  # asking takes longer than counting
 
     def started(self, run: StartedRun) -> None:
         """A run is about to call its function."""
         try:
             self._metrics.record_job_start(run.job)
-            if log.is_enabled_for(logging.INFO):  # or else its facts are not even put together
+            if self._tells_of_each:  # or else its facts are not even put together
                 log.info("job.started", **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)
@@ -91,10 +92,11 @@ class RunObserver:
             self._metrics.record_job_end(run.job, run.outcome, run.duration_ms)
             if run.is_failure and run.error_class:
                 self._metrics.record_job_failure(run.job, run.error_class)
-            event = f"job.{run.outcome}"
-            if run.is_failure:
-                log.error(event, **run.facts)
-            elif log.is_enabled_for(logging.INFO):
-                log.info(event, **run.facts)
+            if run.is_failure or self._tells_of_each:
+                event = f"job.{run.outcome}"
+                if run.is_failure:
+                    log.error(event, **run.facts)
+                else:
+                    log.info(event, **run.facts)
         except Exception:
             log.exception("observer.failed", job=run.job)

@@ -126,14 +126,12 @@ class QueueClient:
         await self.close()
 
     async def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
-        pool = await self._open_pool()
+        pool = self._pool or await self._open_pool()
         try:
-            async with pool.connection() as own:
-                return await _ask(own, batch)
+            return await _ask_one_of(pool, batch)
         except _MOVED:
             await pool.drain()
-            async with pool.connection() as own:
-                return await _ask(own, batch)
+            return await _ask_one_of(pool, batch)
 
     async def _open_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
         async with self._opening:
@@ -142,7 +140,7 @@ class QueueClient:
                 pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
                     **_pool_arguments(self._settings), configure=_expect_pooler
                 )
-                await pool.open()
+                await pool.open(wait=True, timeout=self._settings.connect_timeout)
                 self._pool = pool
             return self._pool
 
@@ -213,14 +211,12 @@ class SyncQueueClient:
         self.close()
 
     def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
-        pool = self._open_pool()
+        pool = self._pool or self._open_pool()
         try:
-            with pool.connection() as own:
-                return _ask_sync(own, batch)
+            return _ask_one_of_sync(pool, batch)
         except _MOVED:
             pool.drain()
-            with pool.connection() as own:
-                return _ask_sync(own, batch)
+            return _ask_one_of_sync(pool, batch)
 
     def _open_pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
         with self._opening:
@@ -229,7 +225,7 @@ class SyncQueueClient:
                 pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
                     **_pool_arguments(self._settings), configure=_expect_pooler_sync
                 )
-                pool.open()
+                pool.open(wait=True, timeout=self._settings.connect_timeout)
                 self._pool = pool
             return self._pool
 
@@ -280,6 +276,26 @@ def _wrong_kind(connection: object) -> TypeError:
 def _enqueue_statement() -> LiteralString:
     text, _ = positional_statement("enqueue_jobs")  # its one parameter is the batch
     return text
+
+
+async def _ask_one_of(
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], batch: str
+) -> list[EnqueueAnswer]:
+    own = await pool.getconn()  # a block would also commit: in autocommit that does nothing, slowly
+    try:
+        return await _ask(own, batch)
+    finally:
+        await pool.putconn(own)
+
+
+def _ask_one_of_sync(
+    pool: ConnectionPool[psycopg.Connection[Any]], batch: str
+) -> list[EnqueueAnswer]:
+    own = pool.getconn()
+    try:
+        return _ask_sync(own, batch)
+    finally:
+        pool.putconn(own)
 
 
 async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:

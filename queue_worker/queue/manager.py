@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
+from procrastinate.connector import BaseConnector
 from procrastinate.manager import JobManager
 
 from queue_worker.errors import JobPaused, LockHeld
 from queue_worker.execution.run import Claim, EndedRun
+from queue_worker.queue.floor import Floor
 from queue_worker.session import Rows, Session
 
 _SPARE = 16  # rows beyond what is free: others may be quicker with some
@@ -18,10 +20,17 @@ _WIDEST_WINDOW = 20_000
 
 
 class RunManager(JobManager):
-    """Procrastinate's job manager, and beside it the claim and the close of our own worker."""
+    """Procrastinate's job manager, and beside it the claim and the close of our own worker.
 
-    _taken_by_others = 0  # of the rows that the last claim would have taken
-    _after_lock = ""  # where the look at locks that others hide goes on
+    Attributes:
+        floor: where claims begin to look.
+    """
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self.floor = Floor()
+        self._taken_by_others = 0  # of the rows that the last claim would have taken
+        self._after_lock = ""  # where the look at locks that others hide goes on
 
     async def claim_runs(
         self,
@@ -51,6 +60,7 @@ class RunManager(JobManager):
             "worker_id": worker_id,
             "jobs": list(jobs),
             "queues": list(queues) if queues else None,
+            "floor": self.floor.begin(),
             "after_lock": None,
         }
         window, has_wrapped = free + self._taken_by_others + _SPARE, False
@@ -63,6 +73,7 @@ class RunManager(JobManager):
                 continue  # another worker has just claimed for the same lock: look again
             met, hides_locks, last_lock = rows[0][:3]
             claims = _as_claims([row[3:] for row in rows if row[3] is not None])
+            self.floor.took(claims)
             is_window_full = met == window
             self._taken_by_others = min(met, free) - len(claims)
             if parameters["after_lock"] is not None:  # on to the last lock, and once from the first
@@ -77,6 +88,22 @@ class RunManager(JobManager):
                 window *= 4
             else:
                 parameters["after_lock"] = self._after_lock
+
+    async def find_floor(
+        self, session: Session, *, jobs: Sequence[str], queues: Sequence[str] | None
+    ) -> None:
+        """Have claims with these arguments begin at the first job that waits now.
+
+        Raises:
+            DatabaseUnreachable: the database does not answer.
+        """
+        served = {"jobs": list(jobs), "queues": list(queues) if queues else None}
+
+        async def find_lowest(floor: int) -> int | None:
+            ((lowest,),) = await session.fetch("find_floor", {**served, "floor": floor})
+            return None if lowest is None else int(lowest)
+
+        await self.floor.find(find_lowest)
 
     async def enqueue_and_claim(
         self, session: Session, *, worker_id: int, lock_key: str | None, batch: str

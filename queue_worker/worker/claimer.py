@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from queue_worker.execution.run import EndedRun
 from queue_worker.worker.backoff import persist
 from queue_worker.worker.station import Station
+from queue_worker.worker.turns import Hint
 
 RECONCILE_INTERVAL = 10.0  # seconds
 
@@ -17,8 +18,8 @@ class Claimer:
     """Keeps the station of one worker busy.
 
     It looks at the queue when it is hinted to, when a run has ended that others may wait for, and
-    every poll interval whatever happens. Now and then it compares what the database says it has
-    claimed with what it knows of, as the answer of a claim may have got lost.
+    every poll interval at all of it, whatever happens. Now and then it compares what the database
+    says it has claimed with what it knows of, as the answer of a claim may have got lost.
     """
 
     def __init__(self, station: Station, queues: Sequence[str], concurrency: int) -> None:
@@ -28,7 +29,12 @@ class Claimer:
         self._hint = asyncio.Event()
         self._later: asyncio.TimerHandle | None = None
         self._has_left_some = False  # whether the last look may not have taken all there was
-        self._reconciled = time.monotonic()
+        self._reconciled = self._polled = time.monotonic()
+
+    def hear(self, hint: Hint) -> None:
+        """There may be something to claim, of which somebody has told."""
+        self._station.look_from(hint.first_id)
+        self.hint(hint.wait)
 
     def hint(self, delay: float = 0.0) -> None:
         """There may be something to claim, for this worker in `delay` seconds if not before."""
@@ -53,8 +59,12 @@ class Claimer:
             self._forget_later()  # a look sees all that was told of before it
             if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
                 await persist("comparing claims", self._reconcile)
+            if self._until_poll <= 0:
+                self._station.look_everywhere()
+                self._polled = time.monotonic()
             free = self._concurrency - self._station.slots_taken
             self._has_left_some = free == 0 or await self._claim(free)
+            await persist("finding the floor", lambda: self._station.find_floor(self._queues))
             if free == 0 or not self._has_left_some:
                 await self._wait_for_hint()
 
@@ -65,6 +75,11 @@ class Claimer:
     async def _claim(self, free: int) -> bool:
         return await persist("claiming runs", lambda: self._station.claim(self._queues, free))
 
+    @property
+    def _until_poll(self) -> float:
+        """Seconds until everything is looked at, whatever was told or not."""
+        return self._polled + self._station.settings.poll_interval - time.monotonic()
+
     def _forget_later(self) -> None:
         if self._later is not None:
             self._later.cancel()
@@ -72,7 +87,7 @@ class Claimer:
 
     async def _wait_for_hint(self) -> None:
         try:
-            async with asyncio.timeout(self._station.settings.poll_interval):
+            async with asyncio.timeout(max(0.0, self._until_poll)):
                 await self._hint.wait()
         except TimeoutError:
             return

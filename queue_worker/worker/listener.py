@@ -15,7 +15,7 @@ from queue_worker.errors import DatabaseUnreachable
 from queue_worker.session import execute, fetch_rows
 from queue_worker.settings import Settings
 from queue_worker.worker.backoff import PASSING, Backoff
-from queue_worker.worker.turns import Place, wait_for_turn
+from queue_worker.worker.turns import EVERYTHING, Hint, Place, read_hint
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -25,16 +25,13 @@ PING_INTERVAL = 10.0  # seconds; a connection that is half open is found out by 
 
 
 class Listener:
-    """Calls `on_hint` whenever something may have happened in the queues.
-
-    It is given the seconds that this worker is to wait for its turn; see wait_for_turn.
-    """
+    """Calls `on_hint` whenever something may have happened in the queues."""
 
     def __init__(
         self,
         settings: Settings,
         queues: Sequence[str],
-        on_hint: Callable[[float], None],
+        on_hint: Callable[[Hint], None],
         place: Callable[[], Place],
     ) -> None:
         self._place = place
@@ -63,10 +60,10 @@ class Listener:
                 await self._say(connection, sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             on_listening()
             self.is_listening = True
-            self._on_hint(0.0)  # for what was said while nobody listened
+            self._on_hint(EVERYTHING)  # for what was said while nobody listened
             while True:
                 async for told in connection.notifies(timeout=PING_INTERVAL):
-                    self._on_hint(wait_for_turn(told.payload, self._place()))
+                    self._on_hint(read_hint(told.payload, self._place()))
                 await self._check_primary(connection)
         except (
             psycopg.OperationalError,

@@ -134,7 +134,7 @@ class Worker:
         self._sessions = [self._station.session(name) for name in names]
         ticks, reaping, alerting = self._sessions
         self._listener = Listener(
-            self._settings, self._queues, self._claimer.hint, lambda: self._station.place
+            self._settings, self._queues, self._claimer.hear, lambda: self._station.place
         )
         self._schema = SchemaWatch(reaping)
         loops: list[_Loop] = [

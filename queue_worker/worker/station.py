@@ -153,6 +153,14 @@ class Station:
             pinned=pinned,
         )
 
+    def look_from(self, queue_job_id: int) -> None:
+        """Have the next claim look at what has this id too; 0 for everything."""
+        self._manager.floor.lower(queue_job_id)
+
+    def look_everywhere(self) -> None:
+        """Have the next claim look at everything, this once."""
+        self._manager.floor.look_everywhere()
+
     async def claim(self, queues: Sequence[str], free: int) -> bool:
         """Claim up to `free` runs and start them; says whether a further look may find more.
 
@@ -174,6 +182,17 @@ class Station:
         for claim in claims:
             self.start(claim)
         return may_find_more
+
+    async def find_floor(self, queues: Sequence[str]) -> None:
+        """Have claims step over no more of what is done already, if it was much; see Floor.
+
+        Raises:
+            DatabaseUnreachable: the database does not answer.
+        """
+        if self._manager.floor.is_due:
+            await self._manager.find_floor(
+                self._claims, jobs=self.registry.names, queues=queues or None
+            )
 
     async def claim_new(self, batch: str, lock_key: str | None) -> Claim:
         """Enqueue one job and claim it, unseen by others.

@@ -24,17 +24,37 @@ class Place:
     workers: int = 1
 
 
-def wait_for_turn(payload: str, place: Place) -> float:
-    """Seconds until this worker is to look for what a notification tells of.
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a notification tells one worker.
 
     Only a hint: what is malformed or forged costs a look at the wrong moment, nothing else.
+
+    Attributes:
+        wait: seconds until this worker is to look.
+        first_id: the lowest id of the jobs it tells of; 0 for any.
     """
+
+    wait: float
+    first_id: int
+
+
+EVERYTHING = Hint(wait=0.0, first_id=0)
+
+
+def read_hint(payload: str, place: Place) -> Hint:
+    """What this payload tells a worker that stands here in its fleet."""
     try:
         told = json.loads(payload)
-        first, count = int(told["job_id"]), max(1, int(told.get("count", 1)))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return 0.0
-    turn = (place.rank - first) % place.workers
+        job_id, count = int(told["job_id"]), max(1, int(told.get("count", 1)))
+        first_id = max(0, int(told.get("first_id", 0)))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return EVERYTHING
+    return Hint(_wait_for_turn(job_id, count, place), first_id)
+
+
+def _wait_for_turn(job_id: int, count: int, place: Place) -> float:
+    turn = (place.rank - job_id) % place.workers
     if turn < count:
         return 0.0
     if turn < count + _SECOND_CHANCES:

@@ -10,8 +10,8 @@ BEGIN
             pg_notify('procrastinate_any_queue_v1', told.hint)
        FROM (
             SELECT i.queue_name,
-                   json_build_object(
-                       'type', 'job_inserted', 'job_id', max(i.id), 'count', count(*))::text AS hint
+                   concat('{"type": "job_inserted", "job_id": ', max(i.id),
+                          ', "first_id": ', min(i.id), ', "count": ', count(*), '}') AS hint
               FROM inserted AS i
              WHERE i.status = 'todo'
              GROUP BY i.queue_name

@@ -15,7 +15,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
                 AND %(queues)s::text[] IS NULL
             ORDER BY j.queue_name, j.task_name
             LIMIT 1
@@ -26,7 +26,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         CROSS JOIN LATERAL (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
                 AND j.queue_name = served.queue_name
             ORDER BY j.task_name
             LIMIT 1
@@ -39,7 +39,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
                 AND j.queue_name = g.queue_name AND j.task_name > g.task_name
             ORDER BY j.task_name
             LIMIT 1
@@ -48,7 +48,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
                 AND j.queue_name > g.queue_name AND %(queues)s::text[] IS NULL
             ORDER BY j.queue_name, j.task_name
             LIMIT 1
@@ -61,7 +61,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT j.id, j.priority
         FROM procrastinate_jobs AS j
-        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
             AND j.queue_name = g.queue_name AND j.task_name = g.task_name
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint

@@ -1,3 +1,2 @@
 SELECT item, queue_job_id, enqueued
 FROM queue_worker.enqueue_jobs(CAST(%(batch)s AS jsonb))
-ORDER BY item

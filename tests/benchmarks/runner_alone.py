@@ -18,6 +18,7 @@ from queue_worker.observability.metrics import JobMetrics
 from queue_worker.observability.observer import RunObserver
 from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.settings import Settings, load_settings
+from queue_worker.worker.garbage import collect_rarely
 from tests.benchmarks.loops import run_client
 from tests.benchmarks.systems.base import NOOP
 from tests.benchmarks.systems.ours_jobs import noop, registry
@@ -29,12 +30,13 @@ def microseconds_per_run(runs: int) -> float:
     """CPU time that runner and metrics add to a call of the job in a task of its own."""
     settings = load_settings(database_url="postgresql://nowhere/", log_level="warning")
     configure_logs(settings)
-    gc.collect()
-    gc.freeze()  # as a worker does
+    thresholds = gc.get_threshold()
+    collect_rarely()
     try:
         return run_client(_measure(settings, runs))
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 async def _measure(settings: Settings, runs: int) -> float:

@@ -44,12 +44,14 @@ def fill(connection: psycopg.Connection[Any], **columns: str) -> None:
     connection.execute(FILL.format(**(PLAIN | columns)))
 
 
-def touched(connection: psycopg.Connection[Any], queues: list[str] | None = None) -> int:
+def touched(
+    connection: psycopg.Connection[Any], queues: list[str] | None = None, *, floor: int = 0
+) -> int:
     """The pages that one claim of ten looks at, with plans made while the table was empty."""
     text, names = positional_statement("claim_runs")
     given = {
         "worker_id": 1, "jobs": ["known"], "queues": queues, "free": FREE, "window": FREE + 16,
-        "after_lock": None,
+        "after_lock": None, "floor": floor,
     }  # fmt: skip
     cursor = psycopg.RawCursor(connection)
     cursor.execute(
@@ -144,6 +146,28 @@ def test_what_is_scheduled_behind_a_long_history_is_found_without_reading_it(
     connection.execute("ANALYZE procrastinate_jobs")
     touched(connection)
     assert touched(connection) < 400
+
+
+async def test_a_claim_touches_as_little_behind_what_is_done_and_cannot_be_vacuumed(
+    connection: psycopg.Connection[Any], database: str, manager: RunManager, session: Session
+) -> None:
+    """From PostgreSQL 18 on; others walk through the index, though not to the rows."""
+    connection.execute(_PINNING)
+    fill(connection)
+    touched(connection)
+    alone = touched(connection)
+    with psycopg.connect(database) as old:
+        old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT FROM procrastinate_jobs LIMIT 1")
+        fill(connection, count="20000")
+        while len((await claim(manager, session, free=1_000))[0]) == 1_000:
+            pass
+        connection.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+        fill(connection)
+        await manager.find_floor(session, jobs=["known"], queues=None)
+        behind, beyond = (touched(connection, floor=floor) for floor in (0, manager.floor.begin()))
+        assert behind > 5 * alone
+        assert beyond < (2 * alone if connection.info.server_version >= 180000 else behind / 2)
 
 
 def test_the_queue_is_vacuumed_by_the_number_of_changes_and_its_indexes_with_it(

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from queue_worker.worker.turns import Place, wait_for_turn
+from queue_worker.worker.turns import EVERYTHING, Place, read_hint
 
 
 def waits(job_id: int, workers: int, **told: object) -> list[float]:
     payload = json.dumps({"type": "job_inserted", "job_id": job_id, **told})
-    return [wait_for_turn(payload, Place(rank, workers)) for rank in range(workers)]
+    return [read_hint(payload, Place(rank, workers)).wait for rank in range(workers)]
 
 
 def test_a_worker_without_siblings_never_waits() -> None:
@@ -34,7 +34,21 @@ def test_the_turn_goes_round() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "x", "[]", "null", '{"job_id": "x"}', '{"job_id": 1, "count": "many"}', "{}"]
-)
+    "payload",
+    [
+        "", "x", "[]", "null", "{}", '{"job_id": "x"}', '{"job_id": 1, "count": "many"}',
+        '{"job_id": 1e999}', '{"job_id": 1, "first_id": [1]}',
+    ],
+)  # fmt: skip
 def test_what_is_no_notification_of_ours_is_only_a_hint_to_look(payload: str) -> None:
-    assert wait_for_turn(payload, Place(3, 9)) == 0.0
+    assert read_hint(payload, Place(3, 9)) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("told", "first_id"), [({"first_id": 7}, 7), ({}, 0), ({"first_id": -(10**30)}, 0)]
+)
+def test_a_hint_says_from_which_id_on_there_is_something_new(
+    told: dict[str, int], first_id: int
+) -> None:
+    payload = json.dumps({"job_id": 9, **told})
+    assert read_hint(payload, Place()).first_id == first_id
