@@ -104,7 +104,7 @@ def _print(queue_job_id: int | None, state: Row | None, *, as_json: bool) -> Non
     elif state["outcome"] is None:
         say(f"Job {queue_job_id} is {state['status']}, without a run.")
     else:
-        out.print(f"Run {state['run_id']}", end=" ")
-        out.print(styled_outcome(state["outcome"]), f"after {state['duration_ms']:,.0f} ms")
+        outcome = styled_outcome(state["outcome"])
+        out.print(f"Run {state['run_id']}", outcome, f"after {state['duration_ms']:,.0f} ms")
         if state["error_class"]:
             say(f"  {state['error_class']}: {state['error_message']}")

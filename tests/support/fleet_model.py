@@ -71,11 +71,10 @@ def predict(workers: int, poll_interval: float) -> Cost:
     idle = workers * sum(each)
     told = workers * MINUTE  # a session takes in what it is notified of in a transaction
     looks = workers * min(MINUTE, MINUTE * _MOST_LOOKS)
-    saved = workers * MINUTE / poll_interval * min(1.0, poll_interval)  # a look puts off the next
     return Cost(
         connections=7 * workers,
         transactions=idle,
-        busy_transactions=idle + told + looks - saved + _OF_A_JOB * MINUTE,
+        busy_transactions=idle + told + looks + _OF_A_JOB * MINUTE,
         advisory_locks=workers,
     )
 

@@ -18,7 +18,7 @@ import yaml
 
 from queue_worker.settings import Settings
 from tests.support.blocks import read_blocks, write_files
-from tests.support.postgres import Server, execute, free_port, temporary_server
+from tests.support.postgres import Server, execute, temporary_server, two_free_ports
 from tests.support.processes import REPOSITORY, environment
 from tests.support.tools import accepts
 
@@ -50,7 +50,7 @@ def user(server: Server, tmp_path: Path) -> dict[str, str]:
         server.dsn("app"),
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
         COLUMNS="200",
-        QUEUE_WORKER_HTTP_PORT=str(free_port()),
+        QUEUE_WORKER_HTTP_PORT=str(two_free_ports()),
         QUEUE_WORKER_POLL_INTERVAL="0.2",
     )
     del found["QUEUE_WORKER_ALERT_SINKS"]

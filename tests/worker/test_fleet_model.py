@@ -16,10 +16,11 @@ def test_two_idle_workers_cost_what_the_model_says(database: str) -> None:
     for _ in range(3):  # a worker that a busy machine holds up is suspected, and that costs looks
         real = measure(database, 2, 8)
         assert real.connections == model.connections
-        assert real.advisory_locks == model.advisory_locks
         found.append(real)
-        if _agree(real.transactions, model.transactions) and _agree(
-            real.busy_transactions, model.busy_transactions
+        if (
+            real.advisory_locks == model.advisory_locks  # one more while a worker is suspected
+            and _agree(real.transactions, model.transactions)
+            and _agree(real.busy_transactions, model.busy_transactions)
         ):
             return
     raise AssertionError(f"{found} is not as the model says: {model}")
