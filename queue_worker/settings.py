@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     poll_interval: Seconds = Field(
         default=2.0,
         alias="QUEUE_WORKER_POLL_INTERVAL",
-        description="Seconds between looks at the queue when no notification comes.",
+        description="Seconds between looks at all that waits, whether notifications come or not.",
     )
     drain_timeout: Seconds = Field(
         default=30.0,

@@ -140,7 +140,7 @@ class QueueClient:
                 pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
                     **_pool_arguments(self._settings), configure=_expect_pooler
                 )
-                await pool.open(wait=True, timeout=self._settings.connect_timeout)
+                await pool.open()
                 self._pool = pool
             return self._pool
 
@@ -225,7 +225,7 @@ class SyncQueueClient:
                 pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
                     **_pool_arguments(self._settings), configure=_expect_pooler_sync
                 )
-                pool.open(wait=True, timeout=self._settings.connect_timeout)
+                pool.open()
                 self._pool = pool
             return self._pool
 
@@ -242,7 +242,7 @@ def _pool_arguments(settings: Settings) -> dict[str, Any]:
             "autocommit": True,
             **connection_arguments(settings.dsn, _NAME, settings.connect_timeout),
         },
-        "min_size": 1,
+        "min_size": 0,  # at 1 the first call would not wait for that one, and open a second
         "max_size": settings.client_pool_size,
         "timeout": settings.connect_timeout,
         "open": False,

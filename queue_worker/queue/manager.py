@@ -60,14 +60,14 @@ class RunManager(JobManager):
             "worker_id": worker_id,
             "jobs": list(jobs),
             "queues": list(queues) if queues else None,
-            "floor": self.floor.begin(),
             "after_lock": None,
         }
         window, has_wrapped = free + self._taken_by_others + _SPARE, False
         while True:
             try:
                 rows = await session.fetch(
-                    "claim_runs", parameters | {"free": free, "window": window}
+                    "claim_runs",
+                    parameters | {"free": free, "window": window, "floor": self.floor.id},
                 )
             except psycopg.errors.UniqueViolation:
                 continue  # another worker has just claimed for the same lock: look again
@@ -89,18 +89,16 @@ class RunManager(JobManager):
             else:
                 parameters["after_lock"] = self._after_lock
 
-    async def find_floor(
-        self, session: Session, *, jobs: Sequence[str], queues: Sequence[str] | None
-    ) -> None:
-        """Have claims with these arguments begin at the first job that waits now.
+    async def find_floor(self, session: Session, *, queues: Sequence[str] | None) -> None:
+        """Have claims of these queues begin at the first job that waits now.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        served = {"jobs": list(jobs), "queues": list(queues) if queues else None}
 
         async def find_lowest(floor: int) -> int | None:
-            ((lowest,),) = await session.fetch("find_floor", {**served, "floor": floor})
+            parameters = {"queues": list(queues) if queues else None, "floor": floor}
+            ((lowest,),) = await session.fetch("find_floor", parameters)
             return None if lowest is None else int(lowest)
 
         await self.floor.find(find_lowest)

@@ -6,10 +6,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+import structlog
+
 from queue_worker.execution.run import EndedRun
-from queue_worker.worker.backoff import persist
+from queue_worker.worker.backoff import PASSING, persist
 from queue_worker.worker.station import Station
 from queue_worker.worker.turns import Hint
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 RECONCILE_INTERVAL = 10.0  # seconds
 
@@ -60,11 +64,12 @@ class Claimer:
             if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
                 await persist("comparing claims", self._reconcile)
             if self._until_poll <= 0:
-                self._station.look_everywhere()
+                self._station.look_from(0)
                 self._polled = time.monotonic()
             free = self._concurrency - self._station.slots_taken
             self._has_left_some = free == 0 or await self._claim(free)
-            await persist("finding the floor", lambda: self._station.find_floor(self._queues))
+            if self._station.is_floor_due:
+                await self._find_floor()
             if free == 0 or not self._has_left_some:
                 await self._wait_for_hint()
 
@@ -75,9 +80,15 @@ class Claimer:
     async def _claim(self, free: int) -> bool:
         return await persist("claiming runs", lambda: self._station.claim(self._queues, free))
 
+    async def _find_floor(self) -> None:
+        try:
+            await self._station.find_floor(self._queues)
+        except PASSING as error:  # claims go on from where they began
+            log.warning("floor.not_found", error=str(error).strip())
+
     @property
     def _until_poll(self) -> float:
-        """Seconds until everything is looked at, whatever was told or not."""
+        """Seconds until all that waits is looked at, whatever was told or not."""
         return self._polled + self._station.settings.poll_interval - time.monotonic()
 
     def _forget_later(self) -> None:

@@ -157,10 +157,6 @@ class Station:
         """Have the next claim look at what has this id too; 0 for everything."""
         self._manager.floor.lower(queue_job_id)
 
-    def look_everywhere(self) -> None:
-        """Have the next claim look at everything, this once."""
-        self._manager.floor.look_everywhere()
-
     async def claim(self, queues: Sequence[str], free: int) -> bool:
         """Claim up to `free` runs and start them; says whether a further look may find more.
 
@@ -183,16 +179,18 @@ class Station:
             self.start(claim)
         return may_find_more
 
+    @property
+    def is_floor_due(self) -> bool:
+        """Whether claims may step over much that is done already; see Floor."""
+        return self._manager.floor.is_due
+
     async def find_floor(self, queues: Sequence[str]) -> None:
-        """Have claims step over no more of what is done already, if it was much; see Floor.
+        """Have claims begin behind what is done already.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
-        if self._manager.floor.is_due:
-            await self._manager.find_floor(
-                self._claims, jobs=self.registry.names, queues=queues or None
-            )
+        await self._manager.find_floor(self._claims, queues=queues or None)
 
     async def claim_new(self, batch: str, lock_key: str | None) -> Claim:
         """Enqueue one job and claim it, unseen by others.
@@ -215,7 +213,9 @@ class Station:
             "return_orphans", {"worker_id": self.worker_id, "known": list(self._open_claims)}
         )
         if rows:
-            log.warning("jobs.returned", queue_job_ids=[queue_job_id for (queue_job_id,) in rows])
+            ids = [queue_job_id for (queue_job_id,) in rows]
+            log.warning("jobs.returned", queue_job_ids=ids)
+            self.look_from(min(ids))
 
     def start(self, claim: Claim) -> asyncio.Task[bool]:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""

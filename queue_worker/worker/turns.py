@@ -48,7 +48,7 @@ def read_hint(payload: str, place: Place) -> Hint:
         told = json.loads(payload)
         job_id, count = int(told["job_id"]), max(1, int(told.get("count", 1)))
         first_id = max(0, int(told.get("first_id", 0)))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return EVERYTHING
     return Hint(_wait_for_turn(job_id, count, place), first_id)
 

@@ -53,7 +53,7 @@ BEGIN
         format('%s, pid %s, was found dead', dead.host, dead.pid),
         jsonb_build_object('last_heartbeat_at', dead.last_heartbeat_at));
     DELETE FROM procrastinate_workers WHERE id = dead_id;
-    PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    PERFORM queue_worker.wake_workers();
 END;
 $$;
 

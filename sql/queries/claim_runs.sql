@@ -4,9 +4,10 @@
 -- doesn't know are left for one that does.
 --
 -- However much waits, it looks at no more than a window of each job and kind: free of locks or not,
--- due at once or later; the indexes queue_worker_jobs_* have just these orders. What is scheduled and
--- what needs a lock is looked for in functions, which cost nothing where there is no such job: the start
--- of a statement takes its time for everything that is written in it.
+-- due at once or later; the indexes queue_worker_jobs_* have just these orders. What is free of locks and
+-- due at once is looked for from the floor on, an id below which none waits, or it would step over all
+-- that is done. What is scheduled and what needs a lock is looked for in functions, which cost nothing
+-- where there is no such job: the start of a statement takes its time for everything that is written in it.
 WITH RECURSIVE paused AS MATERIALIZED (
     SELECT kind, name FROM queue_worker.pause
 ), ready_group AS (  -- queues and jobs of which something waits: a look into the index for each

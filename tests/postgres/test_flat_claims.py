@@ -164,10 +164,38 @@ async def test_a_claim_touches_as_little_behind_what_is_done_and_cannot_be_vacuu
             pass
         connection.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
         fill(connection)
-        await manager.find_floor(session, jobs=["known"], queues=None)
-        behind, beyond = (touched(connection, floor=floor) for floor in (0, manager.floor.begin()))
+        await manager.find_floor(session, queues=None)
+        behind, beyond = (touched(connection, floor=floor) for floor in (0, manager.floor.id))
         assert behind > 5 * alone
         assert beyond < (2 * alone if connection.info.server_version >= 180000 else behind / 2)
+
+
+@pytest.mark.parametrize("queues", [["default"], None], ids=["one queue", "all queues"])
+async def test_the_floor_is_the_lowest_id_that_waits_in_the_queues_that_are_served(
+    connection: psycopg.Connection[Any],
+    manager: RunManager,
+    session: Session,
+    queues: list[str] | None,
+) -> None:
+    fill(connection, status="'succeeded'", count="10")
+    fill(connection, queue="'other'", count="10")
+    fill(connection, lock="'one'", count="10")
+    fill(connection, scheduled_at="now()", count="10")
+    fill(connection, priority="g % 3", task="'job ' || g % 4", count="20")
+    await manager.find_floor(session, queues=queues)
+    assert manager.floor.id == (41 if queues else 11)
+    connection.execute("DELETE FROM procrastinate_jobs WHERE id IN (11, 41, 45)")
+    await manager.find_floor(session, queues=queues)
+    assert manager.floor.id == (42 if queues else 12)
+
+
+async def test_among_too_many_priorities_the_floor_stays_where_it_is(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    fill(connection, status="'succeeded'")
+    fill(connection, priority="g", count="300")
+    await manager.find_floor(session, queues=None)
+    assert manager.floor.id == 0
 
 
 def test_the_queue_is_vacuumed_by_the_number_of_changes_and_its_indexes_with_it(

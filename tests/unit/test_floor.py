@@ -28,9 +28,9 @@ async def rise(floor: Floor, lowest: int | None) -> None:
 
 
 async def test_it_begins_with_everything_and_rises_to_what_waits(floor: Floor) -> None:
-    assert floor.begin() == 0
+    assert floor.id == 0
     await rise(floor, 70)
-    assert floor.begin() == 70
+    assert floor.id == 70
 
 
 async def test_it_is_looked_for_from_where_it_was(floor: Floor) -> None:
@@ -48,15 +48,15 @@ async def test_it_is_looked_for_from_where_it_was(floor: Floor) -> None:
 async def test_where_nothing_waits_it_rises_to_what_was_claimed_last(floor: Floor) -> None:
     floor.took(claims(5, 9, 7))
     await rise(floor, None)
-    assert floor.begin() == 9
+    assert floor.id == 9
 
 
 async def test_what_is_told_of_lowers_it(floor: Floor) -> None:
     await rise(floor, 70)
     floor.lower(90)
-    assert floor.begin() == 70
+    assert floor.id == 70
     floor.lower(60)
-    assert floor.begin() == 60
+    assert floor.id == 60
 
 
 async def test_what_is_told_of_while_it_is_looked_for_counts(floor: Floor) -> None:
@@ -67,19 +67,14 @@ async def test_what_is_told_of_while_it_is_looked_for_counts(floor: Floor) -> No
         return 70
 
     await floor.find(ask)
-    assert floor.begin() == 60
+    assert floor.id == 60
 
 
-async def test_a_look_at_everything_is_one_look(floor: Floor) -> None:
+async def test_what_is_told_of_before_it_is_looked_for_is_part_of_the_answer(floor: Floor) -> None:
     await rise(floor, 70)
-    floor.look_everywhere()
-    assert [floor.begin(), floor.begin()] == [0, 70]
-
-
-async def test_what_is_found_below_it_lowers_it(floor: Floor) -> None:
-    await rise(floor, 70)
-    floor.took(claims(40, 50))
-    assert floor.begin() == 40
+    floor.lower(60)
+    await rise(floor, 80)
+    assert floor.id == 80
 
 
 async def test_it_is_looked_for_when_much_was_claimed_and_not_all_the_time(
@@ -96,4 +91,16 @@ async def test_it_is_looked_for_when_much_was_claimed_and_not_all_the_time(
     floor.took(claims(*range(100, 300)))
     assert not floor.is_due
     moment += 0.2
+    assert floor.is_due
+
+
+async def test_it_is_looked_for_when_it_has_fallen(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = 1_000.0
+    monkeypatch.setattr(floors.time, "monotonic", lambda: moment)
+    await rise(floor, 70)
+    moment += 0.2
+    assert not floor.is_due
+    floor.lower(0)
     assert floor.is_due

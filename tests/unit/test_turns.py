@@ -37,7 +37,7 @@ def test_the_turn_goes_round() -> None:
     "payload",
     [
         "", "x", "[]", "null", "{}", '{"job_id": "x"}', '{"job_id": 1, "count": "many"}',
-        '{"job_id": 1e999}', '{"job_id": 1, "first_id": [1]}',
+        '{"job_id": 1e999}', '{"job_id": 1, "first_id": [1]}', "[" * 3_000,
     ],
 )  # fmt: skip
 def test_what_is_no_notification_of_ours_is_only_a_hint_to_look(payload: str) -> None:
