@@ -84,6 +84,7 @@ def _standby_of(primary: Server) -> Iterator[Server]:
 
 def kill(server: Server) -> float:
     """The host is gone: every process of the server at once, nothing is written any more."""
+    os.kill(_postmaster(server), signal.SIGSTOP)  # or what it starts meanwhile would be overlooked
     pids = processes_of(server)
     at = time.time()
     for pid in pids:
@@ -96,6 +97,7 @@ def kill(server: Server) -> float:
 
 def freeze(server: Server) -> None:
     """The host hangs: its connections stay open and nothing answers on them."""
+    os.kill(_postmaster(server), signal.SIGSTOP)  # as above
     _signal(server, signal.SIGSTOP)
 
 
@@ -112,8 +114,12 @@ def _signal(server: Server, number: signal.Signals) -> None:
 
 def processes_of(server: Server) -> list[int]:
     """The postmaster, and all that it has started."""
-    postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    postmaster = _postmaster(server)
     return [postmaster, *(pid for pid, parent in _parents() if parent == postmaster)]
+
+
+def _postmaster(server: Server) -> int:
+    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def _parents() -> Iterator[tuple[int, int]]:
