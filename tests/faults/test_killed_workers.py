@@ -156,6 +156,22 @@ def test_two_rescues_of_one_worker_at_the_same_moment_are_one(stage: Scene) -> N
     assert len(stage.rows("SELECT 1 FROM queue_worker.run WHERE outcome = 'lost'")) == 5
 
 
+def test_a_rescue_is_told_to_those_who_serve_one_queue_only(stage: Scene) -> None:
+    dead = _dead_worker_with_runs(stage, 1)
+    stage.rows(
+        "INSERT INTO queue_worker.worker (worker_id, kind, host, pid, version, registry_digest,"
+        " queues, concurrency, started_at, last_heartbeat_at)"
+        " SELECT worker_id, 'worker', 'here', 1, '0', '', '{mail}', 1, now(), now()"
+        " FROM procrastinate_register_worker_v1()"
+    )
+    with connect(stage.dsn, name="listener") as listening:
+        listening.execute('LISTEN "procrastinate_queue_v1#mail"')
+        stage.rows("SELECT * FROM queue_worker.rescue_worker(%s, 0)", dead)
+        assert [told.channel for told in listening.notifies(timeout=10, stop_after=1)] == [
+            "procrastinate_queue_v1#mail"
+        ]
+
+
 def test_a_worker_that_has_just_renewed_its_heartbeat_is_not_rescued(stage: Scene) -> None:
     """The reaper looked, then waited; in between the worker said that it is alive."""
     dead = _dead_worker_with_runs(stage, 1)

@@ -380,6 +380,16 @@ def test_a_connection_that_is_gone_is_named(client: SyncQueueClient, database: s
         client.enqueue(daily, connection=own)
 
 
+async def test_calls_one_after_the_other_share_one_connection(
+    client: SyncQueueClient, async_client: QueueClient, connection: Any
+) -> None:
+    for _ in range(5):
+        client.enqueue(daily)
+        await async_client.enqueue(daily)
+    own = (client._open_pool(), await async_client._open_pool())
+    assert [pool.get_stats()["pool_size"] for pool in own] == [1, 1]
+
+
 async def test_a_restart_of_the_server_is_not_noticed(
     client: SyncQueueClient, async_client: QueueClient, connection: Any, database: str
 ) -> None:

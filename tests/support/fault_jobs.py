@@ -141,7 +141,7 @@ async def blocks_for_ever(ctx: JobContext) -> None:
 @registry.job("counts_objects", timeout=MINUTE)
 async def counts_objects(ctx: JobContext) -> None:
     """What the garbage collector leaves alone, and what it looks through."""
-    note("objects", gc.get_freeze_count(), len(gc.get_objects()))
+    note("objects", gc.get_freeze_count(), len(gc.get_objects()), gc.get_threshold()[0])
 
 
 @registry.job("hangs_in_c", timeout=MINUTE, lock="blocking")

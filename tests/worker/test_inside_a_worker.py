@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from queue_worker import Settings
+from queue_worker.errors import DatabaseUnreachable
+from queue_worker.queue.manager import RunManager
 from queue_worker.worker import claimer
 from queue_worker.worker.process import Worker
 from queue_worker.worker.station import Station
@@ -58,6 +62,42 @@ async def test_a_claim_that_its_worker_does_not_know_of_is_given_back_and_run(
     orphan = put(connection, "noop", status="doing", worker_id=worker_id)
     await until_succeeded(connection, orphan)
     assert connection.execute("SELECT attempt FROM queue_worker.run").fetchall() == [(1,)]
+
+
+async def test_what_is_given_back_is_found_also_below_the_floor(
+    worker: Worker, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll, which looks at everything, does not help."""
+    monkeypatch.setattr(worker._claimer, "_polled", math.inf)
+    ((worker_id,),) = connection.execute("SELECT worker_id FROM queue_worker.worker").fetchall()
+    orphan = put(connection, "noop", id=1_000, status="doing", worker_id=worker_id)
+    worker._station._manager.floor.id = 1_000_000
+    ended = "SELECT FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'"
+    later = itertools.count(2_000)
+
+    def has_ended_meanwhile() -> bool:
+        put(connection, "noop", id=next(later))  # a hint, so that claims are compared
+        return connection.execute(ended, [orphan]).fetchone() is not None
+
+    await eventually_async(has_ended_meanwhile)
+
+
+async def test_claims_go_on_where_the_floor_cannot_be_found(
+    worker: Worker, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        tried.append(True)
+        raise DatabaseUnreachable("here", "too slow")
+
+    tried: list[bool] = []
+    monkeypatch.setattr(RunManager, "find_floor", fail)
+    for _ in range(3):
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+            " SELECT 'default', 'noop' FROM generate_series(1, 150)"
+        )
+        await until_succeeded(connection, put(connection, "noop"))
+    assert tried
 
 
 @pytest.mark.fault("F45")
