@@ -27,6 +27,7 @@ from tests.support.postgres import execute
 from tests.support.processes import JOBS, call, environment, worker_process
 from tests.support.receiver import receiving
 from tests.support.roles import as_login, session
+from tests.support.sessions import ended_session
 
 Connection = psycopg.Connection[Any]
 ALERT = "ENVIRONMENT_INVALID:queue_worker.validation"
@@ -115,7 +116,7 @@ def test_what_is_being_migrated_is_no_edit(
     check: Any, connection: Connection, database: str
 ) -> None:
     connection.execute("UPDATE queue_worker.fingerprint SET digest = 'of the former text'")
-    with connect(database, name="a migration") as migrating:
+    with ended_session(database, name="a migration") as migrating:
         migrating.execute(statement("hold_migrations"))
         assert check() == ({}, 0)
     assert_only(check(), "functions", "assert_fence", 78)

@@ -15,6 +15,7 @@ from queue_worker.queue.fleet import publication
 from queue_worker.schemas import renamed, run_prefix, schema_names
 from queue_worker.statements import statement
 from tests.support.alerts import record, tend
+from tests.support.sessions import ended_session
 
 Connection = psycopg.Connection[Any]
 Put = Callable[..., int]
@@ -391,14 +392,14 @@ def test_a_lock_whose_worker_is_alive_is_refused_and_the_worker_named(
     connection.execute("UPDATE queue_worker.worker SET last_heartbeat_at = clock_timestamp()")
     is_refused(f"worker {worker} .a-host, pid 4711")
     connection.execute("UPDATE queue_worker.worker SET last_heartbeat_at = now() - interval '1 h'")
-    with connect(database, name="worker") as alive:
+    with ended_session(database, name="worker") as alive:
         alive.execute(ALIVE.format("alive"), [worker])
         is_refused(f"worker {worker} .a-host, pid 4711")
-    with connect(database, name="locks") as holding:
+    with ended_session(database, name="locks") as holding:
         holding.execute(ALIVE.format("lock"), ["key"])
         is_refused(f"the session with pid {holding.info.backend_pid} .locks")
     run = run_prefix(schema_names().ours)
-    with connect(database, name=f"{run}{job}.1 report") as own:
+    with ended_session(database, name=f"{run}{job}.1 report") as own:
         own.execute("SELECT 1")
         is_refused(f"the session with pid {own.info.backend_pid} .{run}{job}.1 report")
     connection.execute("DELETE FROM queue_worker.worker")
@@ -411,7 +412,7 @@ def test_a_lock_whose_worker_is_alive_is_refused_and_the_worker_named(
 def test_a_session_that_holds_a_key_without_a_claim_is_refused(
     connection: Connection, database: str
 ) -> None:
-    with connect(database, name="inline") as holding:
+    with ended_session(database, name="inline") as holding:
         holding.execute(ALIVE.format("lock"), ["key"])
         refused(connection, "is held by the session", "Wait until", "release_lock", "key")
 
