@@ -12,7 +12,6 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from queue_worker import SyncQueueClient, load_settings
-from queue_worker.database import connect
 from queue_worker.governance.checks import CHECKS, Moment, server
 from queue_worker.governance.migrations import migrate
 from queue_worker.housekeeping import load_jobs
