@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, LiteralString, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -23,21 +23,25 @@ from queue_worker.queue.requests import (
     EnqueueAnswer,
     EnqueueOptions,
     EnqueueRequest,
-    explained,
+    Explained,
+    read_answer,
     read_answers,
     write_batch,
+    write_item,
 )
 from queue_worker.queue.sqlalchemy import (
-    enqueue_statement,
     is_async_sqlalchemy,
     is_session,
     is_sqlalchemy,
+    named_statement,
 )
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.statements import positional_statement, statement
 
 ArgsT = TypeVar("ArgsT")
+Values = Sequence[Any]  # in the order of a statement's placeholders
+Rows = Sequence[Sequence[Any]]
 _NAME = "queue_worker client"
 # The server was stopped, or is no longer the primary: nothing was written, and other connections
 # of the pool will say the same.
@@ -78,7 +82,9 @@ class QueueClient:
             DatabaseUnreachable: no connection could be made.
         """
         request = EnqueueRequest(job=job, args=args, **options)
-        return (await self.enqueue_many([request], connection=connection))[0]
+        most = self._settings.max_args_bytes
+        item = write_item(self._registry, request, most, self._read_trace())
+        return read_answer(await self._ask("enqueue_job", item, connection))
 
     async def enqueue_many(
         self,
@@ -97,16 +103,7 @@ class QueueClient:
             return []
         most = self._settings.max_args_bytes
         batch = write_batch(self._registry, requests, most, self._read_trace())
-        with explained(self._settings.dsn):
-            if connection is None:
-                return await self._ask_own(batch)
-            if is_async_sqlalchemy(connection):
-                own = await connection.connection() if is_session(connection) else connection
-                result = await own.execute(enqueue_statement(), {"batch": batch})
-                return read_answers(result.all())
-            if not isinstance(connection, psycopg.AsyncConnection):
-                raise _wrong_kind(connection)
-            return await _ask(connection, batch)
+        return read_answers(await self._ask("enqueue_jobs", [batch], connection))
 
     async def close(self) -> None:
         """Close the connections; the client can be used again."""
@@ -125,13 +122,26 @@ class QueueClient:
     ) -> None:
         await self.close()
 
-    async def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
+    async def _ask(self, name: str, values: Values, connection: Any) -> Rows:  # noqa: ANN401  see enqueue
+        with Explained(self._settings.dsn):
+            if connection is None:
+                return await self._ask_own(name, values)
+            if is_async_sqlalchemy(connection):
+                own = await connection.connection() if is_session(connection) else connection
+                result = await own.execute(named_statement(name), _named(name, values))
+                rows: Rows = result.all()
+                return rows
+            if not isinstance(connection, psycopg.AsyncConnection):
+                raise _wrong_kind(connection)
+            return await _ask(connection, name, values)
+
+    async def _ask_own(self, name: str, values: Values) -> Rows:
         pool = self._pool or await self._open_pool()
         try:
-            return await _ask_one_of(pool, batch)
+            return await _ask_one_of(pool, name, values)
         except _MOVED:
             await pool.drain()
-            return await _ask_one_of(pool, batch)
+            return await _ask_one_of(pool, name, values)
 
     async def _open_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
         async with self._opening:
@@ -168,7 +178,9 @@ class SyncQueueClient:
         Raises: as QueueClient.enqueue.
         """
         request = EnqueueRequest(job=job, args=args, **options)
-        return self.enqueue_many([request], connection=connection)[0]
+        most = self._settings.max_args_bytes
+        item = write_item(self._registry, request, most, self._read_trace())
+        return read_answer(self._ask("enqueue_job", item, connection))
 
     def enqueue_many(
         self,
@@ -181,17 +193,7 @@ class SyncQueueClient:
             return []
         most = self._settings.max_args_bytes
         batch = write_batch(self._registry, requests, most, self._read_trace())
-        with explained(self._settings.dsn):
-            if connection is None:
-                return self._ask_own(batch)
-            if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
-                own = connection.connection() if is_session(connection) else connection
-                return read_answers(own.execute(enqueue_statement(), {"batch": batch}).all())
-            if is_django(connection):
-                connection = driver_connection(connection)
-            if not isinstance(connection, psycopg.Connection):
-                raise _wrong_kind(connection)
-            return _ask_sync(connection, batch)
+        return read_answers(self._ask("enqueue_jobs", [batch], connection))
 
     def close(self) -> None:
         """Close the connections; the client can be used again."""
@@ -210,13 +212,27 @@ class SyncQueueClient:
     ) -> None:
         self.close()
 
-    def _ask_own(self, batch: str) -> list[EnqueueAnswer]:
+    def _ask(self, name: str, values: Values, connection: Any) -> Rows:  # noqa: ANN401  see enqueue
+        with Explained(self._settings.dsn):
+            if connection is None:
+                return self._ask_own(name, values)
+            if is_sqlalchemy(connection) and not is_async_sqlalchemy(connection):
+                own = connection.connection() if is_session(connection) else connection
+                rows: Rows = own.execute(named_statement(name), _named(name, values)).all()
+                return rows
+            if is_django(connection):
+                connection = driver_connection(connection)
+            if not isinstance(connection, psycopg.Connection):
+                raise _wrong_kind(connection)
+            return _ask_sync(connection, name, values)
+
+    def _ask_own(self, name: str, values: Values) -> Rows:
         pool = self._pool or self._open_pool()
         try:
-            return _ask_one_of_sync(pool, batch)
+            return _ask_one_of_sync(pool, name, values)
         except _MOVED:
             pool.drain()
-            return _ask_one_of_sync(pool, batch)
+            return _ask_one_of_sync(pool, name, values)
 
     def _open_pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
         with self._opening:
@@ -273,38 +289,40 @@ def _wrong_kind(connection: object) -> TypeError:
     )
 
 
-def _enqueue_statement() -> LiteralString:
-    text, _ = positional_statement("enqueue_jobs")  # its one parameter is the batch
-    return text
+def _named(name: str, values: Values) -> dict[str, Any]:
+    _, names = positional_statement(name)
+    return dict(zip(names, values, strict=True))
 
 
 async def _ask_one_of(
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], batch: str
-) -> list[EnqueueAnswer]:
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], name: str, values: Values
+) -> Rows:
     own = await pool.getconn()  # a block would also commit: in autocommit that does nothing, slowly
     try:
-        return await _ask(own, batch)
+        return await _ask(own, name, values)
     finally:
         await pool.putconn(own)
 
 
 def _ask_one_of_sync(
-    pool: ConnectionPool[psycopg.Connection[Any]], batch: str
-) -> list[EnqueueAnswer]:
+    pool: ConnectionPool[psycopg.Connection[Any]], name: str, values: Values
+) -> Rows:
     own = pool.getconn()
     try:
-        return _ask_sync(own, batch)
+        return _ask_sync(own, name, values)
     finally:
         pool.putconn(own)
 
 
-async def _ask(connection: psycopg.AsyncConnection[Any], batch: str) -> list[EnqueueAnswer]:
+async def _ask(connection: psycopg.AsyncConnection[Any], name: str, values: Values) -> Rows:
+    text, _ = positional_statement(name)
     cursor = psycopg.AsyncRawCursor(connection, row_factory=tuple_row)
-    await cursor.execute(_enqueue_statement(), [batch])
-    return read_answers(await cursor.fetchall())
+    await cursor.execute(text, values)
+    return await cursor.fetchall()
 
 
-def _ask_sync(connection: psycopg.Connection[Any], batch: str) -> list[EnqueueAnswer]:
+def _ask_sync(connection: psycopg.Connection[Any], name: str, values: Values) -> Rows:
+    text, _ = positional_statement(name)
     cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
-    cursor.execute(_enqueue_statement(), [batch])
-    return read_answers(cursor.fetchall())
+    cursor.execute(text, values)
+    return cursor.fetchall()

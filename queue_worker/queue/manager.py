@@ -13,6 +13,7 @@ from procrastinate.manager import JobManager
 from queue_worker.errors import JobPaused, LockHeld
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.queue.floor import Floor
+from queue_worker.queue.requests import Item
 from queue_worker.session import Rows, Session
 
 _SPARE = 16  # rows beyond what is free: others may be quicker with some
@@ -103,16 +104,13 @@ class RunManager(JobManager):
 
         await self.floor.find(find_lowest)
 
-    async def enqueue_and_claim(
-        self, session: Session, *, worker_id: int, lock_key: str | None, batch: str
-    ) -> Claim:
+    async def enqueue_and_claim(self, session: Session, *, worker_id: int, item: Item) -> Claim:
         """Put one job into the queue and claim it at once, unseen by other workers.
 
         Args:
             session: where to run the statements.
             worker_id: who claims.
-            lock_key: its lock key.
-            batch: the request, as `write_batch` writes it.
+            item: the job.
 
         Raises:
             JobPaused: it or its queue is paused; nothing was enqueued.
@@ -121,7 +119,7 @@ class RunManager(JobManager):
         """
         try:
             async with session.transaction() as fetch:
-                ((_, queue_job_id, _),) = await fetch("enqueue_jobs", {"batch": batch})
+                ((queue_job_id, _),) = await fetch("enqueue_job", item._asdict())
                 rows = await fetch(
                     "claim_run", {"worker_id": worker_id, "queue_job_id": queue_job_id}
                 )
@@ -129,11 +127,11 @@ class RunManager(JobManager):
                     paused = await fetch("find_pause", {"queue_job_id": queue_job_id})
                     if paused:
                         raise JobPaused(*paused[0])
-                    holder = await fetch("read_lock_holder", {"lock_key": lock_key})
-                    raise LockHeld(str(lock_key), holder[0][0])
+                    holder = await fetch("read_lock_holder", {"lock_key": item.lock_key})
+                    raise LockHeld(str(item.lock_key), holder[0][0])
                 return _as_claims(rows)[0]
         except psycopg.errors.UniqueViolation:
-            raise LockHeld(str(lock_key), "a run that has just begun") from None
+            raise LockHeld(str(item.lock_key), "a run that has just begun") from None
 
     async def close_runs(
         self, session: Session, *, worker_id: int, ended: Sequence[EndedRun]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any, Generic, TypedDict, TypeVar
+from types import TracebackType
+from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -78,6 +78,53 @@ class EnqueueAnswer:
     enqueued: bool
 
 
+class Item(NamedTuple):
+    """One job as the queue takes it: the parameters of `queue_worker.enqueue_job`, in their order.
+
+    Arguments and trace are JSON texts, the delay is in seconds.
+    """
+
+    job: str
+    queue: str
+    priority: int
+    lock_key: str | None
+    queueing_lock: str | None
+    args: str
+    delay: float | None
+    run_at: datetime | None
+    trace: str | None
+
+
+def write_item(
+    registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int, trace: Trace | None
+) -> Item:
+    """What the queue is told of one request, which is good.
+
+    Args:
+        registry: the jobs there are.
+        request: what is wanted.
+        max_bytes: the largest arguments that are accepted.
+        trace: the span that enqueues it, as headers; None where nothing is traced.
+
+    Raises:
+        UnknownJobError: the job is not in the registry.
+        ArgumentsError: arguments or options do not fit.
+    """
+    job = registry.get(request.job if isinstance(request.job, str) else request.job.name)
+    _check_options(job, request)
+    return Item(
+        job.name,
+        job.queue,
+        job.priority if request.priority is None else request.priority,
+        request.lock_key or job.lock_key,
+        request.queueing_lock,
+        dump_arguments(job, request.args, max_bytes),
+        request.delay.total_seconds() if request.delay else None,
+        request.run_at,
+        None if trace is None else json.dumps(trace),
+    )
+
+
 def write_batch(
     registry: JobRegistry,
     requests: Sequence[EnqueueRequest[Any]],
@@ -86,23 +133,14 @@ def write_batch(
 ) -> str:
     """The requests as the JSON that `queue_worker.enqueue_jobs` takes; all are good, or none is.
 
-    Args:
-        registry: the jobs there are.
-        requests: what is wanted.
-        max_bytes: the largest arguments that are accepted.
-        trace: the span that enqueues them, as headers; None where nothing is traced.
-
     Raises:
-        UnknownJobError: a name is not in the registry.
-        ArgumentsError: arguments or options of one do not fit.
+        UnknownJobError, ArgumentsError: as `write_item`; names the item, if there are several.
         EnqueueError: the batch is too large.
-
-    The message of an error names the item, if there are several.
     """
     items: list[str] = []
     try:
         for request in requests:
-            items.append(_write(registry, request, max_bytes, trace))  # noqa: PERF401  an error says how far it came
+            items.append(_as_json(write_item(registry, request, max_bytes, trace)))  # noqa: PERF401  an error says how far it came
     except QueueWorkerError as error:
         if len(requests) > 1:
             error.args = (f"Item {len(items) + 1} of {len(requests)}: {error}",)
@@ -115,29 +153,44 @@ def write_batch(
     return batch
 
 
+def read_answer(rows: Sequence[Sequence[Any]]) -> EnqueueAnswer:
+    """The one row of `queue_worker.enqueue_job`."""
+    ((queue_job_id, enqueued),) = rows
+    return EnqueueAnswer(queue_job_id, enqueued)
+
+
 def read_answers(rows: Sequence[Sequence[Any]]) -> list[EnqueueAnswer]:
     """The rows of `queue_worker.enqueue_jobs`, in the order of the requests."""
     in_order = sorted(rows, key=itemgetter(0))  # by the server it takes longer
     return [EnqueueAnswer(queue_job_id, enqueued) for _, queue_job_id, enqueued in in_order]
 
 
-@contextmanager
-def explained(dsn: str) -> Iterator[None]:
+class Explained:
     """What a failed enqueue in this block means, without what the driver says: it quotes values.
 
     Raises:
         EnqueueError: the database refused it.
         DatabaseUnreachable: there is no connection.
     """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise explain(error, describe_target(dsn)) from None
-    except Exception as error:
-        driver = driver_error(error)
-        if driver is None:
-            raise
-        raise explain(driver, describe_target(dsn)) from None
+
+    __slots__ = ("_dsn",)
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        found = error if isinstance(error, psycopg.Error) else driver_error(error)
+        if found is not None:
+            raise explain(found, describe_target(self._dsn)) from None
 
 
 def explain(error: BaseException, target: str) -> QueueWorkerError:
@@ -164,28 +217,19 @@ def explain(error: BaseException, target: str) -> QueueWorkerError:
     )
 
 
-def _write(
-    registry: JobRegistry, request: EnqueueRequest[Any], max_bytes: int, trace: Trace | None
-) -> str:
-    job = registry.get(request.job if isinstance(request.job, str) else request.job.name)
-    _check_options(job, request)
-    options: dict[str, object] = {
-        "job": job.name,
-        "queue": job.queue,
-        "priority": job.priority if request.priority is None else request.priority,
-    }
-    if lock_key := request.lock_key or job.lock_key:
-        options["lock_key"] = lock_key
-    if request.queueing_lock is not None:
-        options["queueing_lock"] = request.queueing_lock
-    if request.delay:
-        options["delay"] = request.delay.total_seconds()
-    if request.run_at:
-        options["run_at"] = request.run_at.isoformat()
-    if trace is not None:
-        options["trace"] = trace
-    arguments = dump_arguments(job, request.args, max_bytes)
-    return f'{json.dumps(options)[:-1]}, "args": {arguments}}}'
+def _as_json(item: Item) -> str:
+    """Without what is not said: the server reads every name."""
+    options: dict[str, object] = {"job": item.job, "queue": item.queue, "priority": item.priority}
+    if item.lock_key is not None:
+        options["lock_key"] = item.lock_key
+    if item.queueing_lock is not None:
+        options["queueing_lock"] = item.queueing_lock
+    if item.delay is not None:
+        options["delay"] = item.delay
+    if item.run_at is not None:
+        options["run_at"] = item.run_at.isoformat()
+    trace = "" if item.trace is None else f', "trace": {item.trace}'
+    return f'{json.dumps(options)[:-1]}, "args": {item.args}{trace}}}'
 
 
 def _check_options(job: JobDefinition[Any], request: EnqueueRequest[Any]) -> None:

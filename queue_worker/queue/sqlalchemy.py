@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,18 @@ def is_session(connection: object) -> bool:
     return hasattr(connection, "no_autoflush")
 
 
-def driver_error(error: Exception) -> BaseException | None:
+def driver_error(error: BaseException) -> BaseException | None:
     """What the driver raised, if this is SQLAlchemy's wrapper of it (which quotes all values)."""
     found: BaseException | None = getattr(error, "orig", None) if is_sqlalchemy(error) else None
     return found
 
 
 @cache
-def enqueue_statement() -> sqlalchemy.TextClause:
-    """The enqueue statement with SQLAlchemy's own placeholder, so that any driver takes it."""
+def named_statement(name: str) -> sqlalchemy.TextClause:
+    """A statement with SQLAlchemy's own placeholders, so that any driver takes it."""
     import sqlalchemy  # noqa: PLC0415  an optional library, loaded where it is used
 
-    return sqlalchemy.text(statement("enqueue_jobs").replace("%(batch)s", ":batch"))
+    return sqlalchemy.text(re.sub(r"%\((\w+)\)s", r":\1", statement(name)))
 
 
 def _is_from(package: str, found: object) -> bool:

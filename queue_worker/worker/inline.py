@@ -16,7 +16,7 @@ from queue_worker.errors import DatabaseUnreachable, LockHeld, RunError
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.governance.pooler import require_direct_connection
 from queue_worker.observability.tracing import trace_reader
-from queue_worker.queue.requests import EnqueueRequest, write_batch
+from queue_worker.queue.requests import EnqueueRequest, Item, write_item
 from queue_worker.registry import JobRegistry
 from queue_worker.settings import Settings
 from queue_worker.worker.exits import EXIT_FAILED, exit_now
@@ -45,7 +45,7 @@ async def run_inline(
         DatabaseUnreachable: the database did not answer before the function was called.
     """
     request = EnqueueRequest(job=job, args=arguments)
-    batch = write_batch(registry, [request], settings.max_args_bytes, trace_reader(settings)())
+    item = write_item(registry, request, settings.max_args_bytes, trace_reader(settings)())
     require_direct_connection(settings)
     loop = asyncio.get_running_loop()
     closed: asyncio.Future[EndedRun] = loop.create_future()
@@ -61,7 +61,7 @@ async def run_inline(
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, station.cancel_all, "the process was asked to stop")
-        claim = await _claim(station, job, batch, wait=wait)
+        claim = await _claim(station, item, wait=wait)
         return await _carry_out(station, claim, closed)
     finally:
         await station.close("stopped")
@@ -85,10 +85,10 @@ async def _carry_out(station: Station, claim: Claim, closed: asyncio.Future[Ende
     return closed.result()
 
 
-async def _claim(station: Station, job: JobDefinition[Any], batch: str, *, wait: bool) -> Claim:
+async def _claim(station: Station, item: Item, *, wait: bool) -> Claim:
     while True:
         try:
-            return await station.claim_new(batch, job.lock_key)
+            return await station.claim_new(item)
         except LockHeld:
             if not wait or station.is_stopped:
                 raise

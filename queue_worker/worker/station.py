@@ -30,6 +30,7 @@ from queue_worker.observability.worker_metrics import WorkerMetrics
 from queue_worker.queue.app import build_app
 from queue_worker.queue.fleet import WorkerKind, end_worker, publish_jobs, register_worker
 from queue_worker.queue.manager import RunManager
+from queue_worker.queue.requests import Item
 from queue_worker.registry import JobRegistry
 from queue_worker.session import Session
 from queue_worker.settings import Settings
@@ -192,7 +193,7 @@ class Station:
         """
         await self._manager.find_floor(self._claims, queues=queues or None)
 
-    async def claim_new(self, batch: str, lock_key: str | None) -> Claim:
+    async def claim_new(self, item: Item) -> Claim:
         """Enqueue one job and claim it, unseen by others.
 
         Raises:
@@ -200,7 +201,7 @@ class Station:
             DatabaseUnreachable: the database does not answer.
         """
         return await self._manager.enqueue_and_claim(
-            self._claims, worker_id=self.worker_id, lock_key=lock_key, batch=batch
+            self._claims, worker_id=self.worker_id, item=item
         )
 
     async def return_orphans(self) -> None:

@@ -2,20 +2,35 @@ CREATE OR REPLACE FUNCTION queue_worker.record_inserted() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path FROM CURRENT
 AS $$
+DECLARE
+    new_jobs bigint;
 BEGIN
     INSERT INTO procrastinate_events (job_id, type)
     SELECT i.id, 'deferred' FROM inserted AS i WHERE i.status = 'todo';
+    GET DIAGNOSTICS new_jobs = ROW_COUNT;
 
-    PERFORM pg_notify('procrastinate_queue_v1#' || told.queue_name, told.hint),
-            pg_notify('procrastinate_any_queue_v1', told.hint)
-       FROM (
-            SELECT i.queue_name,
-                   concat('{"type": "job_inserted", "job_id": ', max(i.id),
-                          ', "first_id": ', min(i.id), ', "count": ', count(*), '}') AS hint
-              FROM inserted AS i
-             WHERE i.status = 'todo'
-             GROUP BY i.queue_name
-       ) AS told;
+    IF new_jobs = 1 THEN  -- to group a single row takes longer than all else here
+        PERFORM pg_notify('procrastinate_queue_v1#' || told.queue_name, told.hint),
+                pg_notify('procrastinate_any_queue_v1', told.hint)
+           FROM (
+                SELECT i.queue_name,
+                       concat('{"type": "job_inserted", "job_id": ', i.id,
+                              ', "first_id": ', i.id, ', "count": 1}') AS hint
+                  FROM inserted AS i
+                 WHERE i.status = 'todo'
+           ) AS told;
+    ELSIF new_jobs > 1 THEN
+        PERFORM pg_notify('procrastinate_queue_v1#' || told.queue_name, told.hint),
+                pg_notify('procrastinate_any_queue_v1', told.hint)
+           FROM (
+                SELECT i.queue_name,
+                       concat('{"type": "job_inserted", "job_id": ', max(i.id),
+                              ', "first_id": ', min(i.id), ', "count": ', count(*), '}') AS hint
+                  FROM inserted AS i
+                 WHERE i.status = 'todo'
+                 GROUP BY i.queue_name
+           ) AS told;
+    END IF;
     RETURN NULL;
 END;
 $$;

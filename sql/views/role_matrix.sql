@@ -13,7 +13,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'schema', 'USAGE', 'content_pipeline'),
 
     -- The enqueuer: functions that run with their owner's rights, and nothing else.
-    ('enqueuer', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),
+    ('enqueuer', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_job queue_worker.enqueue_jobs'),
 
     -- The worker: the queue, the fleet and the ledger, which it can only add to.
     ('worker', 'table', 'SELECT UPDATE DELETE', 'procrastinate_jobs'),
@@ -23,7 +23,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'table', 'SELECT INSERT UPDATE', 'queue_worker.worker queue_worker.job'),
     ('worker', 'table', 'SELECT INSERT', 'queue_worker.run queue_worker.tick queue_worker.audit_log'),
     ('worker', 'table', 'SELECT', 'queue_worker.migration queue_worker.fingerprint queue_worker.role'),
-    ('worker', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_jobs'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.enqueue queue_worker.enqueue_job queue_worker.enqueue_jobs'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.decide_ticks queue_worker.rescue_worker'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.assert_fence queue_worker.audit'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.check_worker'),  -- by triggers of what it writes

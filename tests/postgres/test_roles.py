@@ -90,6 +90,7 @@ def test_functions_with_their_owners_rights_are_few_and_have_a_fixed_path(
         "chain_audit": '{"search_path=pg_catalog, pg_temp"}',
         "drop_event_partition": '{"search_path=pg_catalog, pg_temp"}',
         "enqueue": queue_path,
+        "enqueue_job": queue_path,
         "enqueue_jobs": queue_path,
         "make_event_partitions": '{"search_path=pg_catalog, pg_temp"}',
         "read_cluster": '{"search_path=pg_catalog, pg_temp"}',
