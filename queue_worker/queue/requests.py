@@ -81,7 +81,8 @@ class EnqueueAnswer:
 class Item(NamedTuple):
     """One job as the queue takes it: the parameters of `queue_worker.enqueue_job`, in their order.
 
-    Arguments and trace are JSON texts, the delay is in seconds.
+    Arguments and trace are JSON texts, the delay is in seconds, and the moment an ISO 8601 text,
+    since SQLAlchemy takes the zone from a datetime.
     """
 
     job: str
@@ -91,7 +92,7 @@ class Item(NamedTuple):
     queueing_lock: str | None
     args: str
     delay: float | None
-    run_at: datetime | None
+    run_at: str | None
     trace: str | None
 
 
@@ -120,7 +121,7 @@ def write_item(
         request.queueing_lock,
         dump_arguments(job, request.args, max_bytes),
         request.delay.total_seconds() if request.delay else None,
-        request.run_at,
+        request.run_at.isoformat() if request.run_at else None,
         None if trace is None else json.dumps(trace),
     )
 
@@ -227,7 +228,7 @@ def _as_json(item: Item) -> str:
     if item.delay is not None:
         options["delay"] = item.delay
     if item.run_at is not None:
-        options["run_at"] = item.run_at.isoformat()
+        options["run_at"] = item.run_at
     trace = "" if item.trace is None else f', "trace": {item.trace}'
     return f'{json.dumps(options)[:-1]}, "args": {item.args}{trace}}}'
 

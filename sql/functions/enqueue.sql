@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION queue_worker.enqueue(
     reason        text DEFAULT 'enqueued from SQL'
 ) RETURNS bigint
     LANGUAGE plpgsql
-    SECURITY DEFINER  -- as enqueue_jobs
+    SECURITY DEFINER  -- as enqueue_job
     SET search_path FROM CURRENT
 AS $$
 DECLARE
@@ -39,14 +39,12 @@ BEGIN
     END IF;
 
     SELECT * INTO answer
-      FROM queue_worker.enqueue_jobs(jsonb_build_array(jsonb_build_object(
-               'job', known.name,
-               'queue', known.queue,
-               'priority', coalesce(enqueue.priority, known.priority),
-               'lock_key', coalesce(enqueue.lock_key, known.lock_key),
-               'queueing_lock', enqueue.queueing_lock,
-               'args', enqueue.args,
-               'delay', extract(epoch FROM enqueue.delay))));
+      FROM queue_worker.enqueue_job(
+               known.name, known.queue,
+               coalesce(enqueue.priority, known.priority),
+               coalesce(enqueue.lock_key, known.lock_key),
+               enqueue.queueing_lock, enqueue.args,
+               extract(epoch FROM enqueue.delay)::double precision, NULL, NULL);
     IF NOT answer.enqueued THEN
         RAISE NOTICE 'Not enqueued: job % of the same queueing lock still waits', answer.queue_job_id;
         RETURN answer.queue_job_id;

@@ -35,6 +35,7 @@ from queue_worker.errors import (
     UnknownJobError,
 )
 from queue_worker.queue import requests
+from queue_worker.queue.requests import EnqueueOptions
 from tests.support.eventually import eventually
 
 CANARY = "c4n4ry"
@@ -105,6 +106,35 @@ def test_a_single_enqueue_overrides_what_was_declared(
 ) -> None:
     client.enqueue(daily, priority=-7, lock_key="L", queueing_lock="Q")
     assert queued(connection, "priority, lock, queueing_lock") == [(-7, "L", "Q")]
+
+
+OPTIONS: list[EnqueueOptions] = [
+    {}, {"priority": -7}, {"lock_key": "L"}, {"queueing_lock": "Q"},
+    {"run_at": datetime(2030, 1, 1, tzinfo=UTC)},
+    {"priority": 2**31 - 1, "lock_key": 'an "odd" key', "queueing_lock": "Q"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_job_alone_and_in_a_batch_are_written_alike(
+    client: SyncQueueClient, connection: Any, options: EnqueueOptions
+) -> None:
+    """Two statements write them; every column but the volatile ones is compared."""
+
+    def written() -> list[Any]:
+        rows = queued(
+            connection, "to_jsonb(procrastinate_jobs) - 'id' - 'queue_worker_enqueued_at'"
+        )
+        connection.execute("DELETE FROM procrastinate_jobs")
+        return rows
+
+    for _ in range(2):
+        client.enqueue(regenerate, Content(content_id="é"), **options)
+    alone = written()
+    for _ in range(2):
+        client.enqueue_many([request("é", **options)])
+    assert len(alone) == (1 if "queueing_lock" in options else 2)
+    assert written() == alone
 
 
 def test_a_delay_counts_by_the_clock_of_the_database(
@@ -464,7 +494,7 @@ def test_the_server_itself_is_given_prepared_statements(database: str) -> None:
             one.enqueue(daily)
         with one._open_pool().connection() as own:
             found = own.execute("SELECT statement FROM pg_prepared_statements").fetchall()
-    assert any("enqueue_jobs" in text for (text,) in found)
+    assert any("enqueue_job" in text for (text,) in found)
 
 
 def test_the_client_names_itself_in_the_database(client: SyncQueueClient, connection: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -170,6 +170,37 @@ async def test_an_async_connection_commits_and_rolls_back(
         await async_client.enqueue(regenerate, content("dropped"), connection=own)
         await own.rollback()
     assert queued() == ["kept"]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+async def test_all_options_reach_the_queue_whatever_the_driver(
+    async_client: QueueClient, url: sa.URL, connection: Any, driver: str
+) -> None:
+    pytest.importorskip(driver)
+    moment = datetime(2030, 10, 27, 0, 30, tzinfo=UTC)  # 02:30 in Berlin, for the first time
+    hour = timedelta(hours=1)
+    engine = create_async_engine(url.set(drivername=f"postgresql+{driver}"))
+    async with engine.begin() as own:
+        await own.execute(sa.text("SET LOCAL TimeZone = 'Europe/Berlin'"))
+        for at in (moment, moment + hour):
+            await async_client.enqueue(
+                regenerate, content("ü"), run_at=at, lock_key="L", priority=-7, connection=own
+            )
+        await async_client.enqueue(
+            regenerate, content("d"), delay=hour, queueing_lock="Q", connection=own
+        )
+        await async_client.enqueue_many(
+            [EnqueueRequest(job=regenerate, args=content("m"))], connection=own
+        )
+    await engine.dispose()
+    found = connection.execute(
+        "SELECT args ->> 'content_id', scheduled_at, lock, queueing_lock, priority"
+        " FROM procrastinate_jobs ORDER BY id"
+    ).fetchall()
+    assert found[:2] == [("ü", moment, "L", None, -7), ("ü", moment + hour, "L", None, -7)]
+    assert found[2][1] - datetime.now(UTC) > timedelta(minutes=59)
+    assert found[2][3] == "Q"
+    assert found[3] == ("m", None, None, None, 0)
 
 
 async def test_an_async_session_commits_its_rows_and_jobs_together(

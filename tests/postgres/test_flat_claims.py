@@ -311,23 +311,36 @@ def test_each_statement_records_what_procrastinate_records_for_each_row(
     assert len({kind for _, kind in ours}) == 8
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("('j', 'a', 'todo'), ('j', 'b', 'todo'), ('j', 'a', 'todo')", {"a": (1, 3, 2), "b": (2, 2, 1)}),
+        ("('j', 'a', 'todo')", {"a": (1, 1, 1)}),
+        ("('j', 'b', 'doing'), ('j', 'a', 'todo')", {"a": (2, 2, 1)}),
+        ("('j', 'a', 'doing')", {}),
+    ],
+)  # fmt: skip
 def test_a_statement_notifies_once_for_each_queue(
-    connection: psycopg.Connection[Any], database: str
+    connection: psycopg.Connection[Any],
+    database: str,
+    rows: str,
+    told: dict[str, tuple[int, int, int]],
 ) -> None:
     with psycopg.connect(database, autocommit=True) as listening:
         for channel in ("procrastinate_any_queue_v1", "procrastinate_queue_v1#a"):
             listening.execute(f'LISTEN "{channel}"')
         connection.execute(
-            FILL.format(**PLAIN | {"queue": "CASE g % 2 WHEN 0 THEN 'a' ELSE 'b' END"})
+            f"INSERT INTO procrastinate_jobs (task_name, queue_name, status) VALUES {rows}"
         )
         connection.execute("NOTIFY procrastinate_any_queue_v1, 'end'")
-        told = []
+        found = []
         for notification in listening.notifies():
             if notification.payload == "end":
                 break
-            told.append((notification.channel, json.loads(notification.payload)["count"]))
-    assert sorted(told) == [
-        ("procrastinate_any_queue_v1", 50),
-        ("procrastinate_any_queue_v1", 50),
-        ("procrastinate_queue_v1#a", 50),
-    ]
+            hint = json.loads(notification.payload)
+            assert hint.pop("type") == "job_inserted"
+            found.append((notification.channel, hint["first_id"], hint["job_id"], hint["count"]))
+    ours = [("procrastinate_any_queue_v1", *one) for one in told.values()]
+    assert sorted(found) == sorted(
+        [*ours, *(("procrastinate_queue_v1#a", *told[q]) for q in told if q == "a")]
+    )

@@ -144,6 +144,26 @@ def test_any_batch_at_all_is_refused_or_enqueued(
     assert connection.execute(states).fetchall() in ([], [("todo", None, 0)])
 
 
+_parameters = st.tuples(
+    hostile_text, hostile_text, st.integers(-(2**31), 2**31 - 1), st.none() | hostile_text,
+    st.none() | hostile_text, hostile_text.map(Jsonb), st.none() | st.floats(),
+    st.none() | st.datetimes(), st.none() | hostile_text.map(Jsonb),
+)  # fmt: skip
+
+
+@hostile
+@given(parameters=_parameters)
+def test_any_job_at_all_is_refused_or_enqueued(
+    enqueuer: Connection, connection: Connection, parameters: tuple[Any, ...]
+) -> None:
+    """As above, for the function that enqueues one."""
+    marks = "%s, %s, %s::integer, %s, %s, %s, %s::float8, %s::timestamptz, %s"
+    with suppress(*REFUSED):
+        enqueuer.execute(f"SELECT * FROM queue_worker.enqueue_job({marks})", parameters)
+    states = "SELECT DISTINCT status::text, worker_id, attempts FROM procrastinate_jobs"
+    assert connection.execute(states).fetchall() in ([], [("todo", None, 0)])
+
+
 CALLS = [
     "SELECT queue_worker.audit(%(a)s, %(b)s, %(c)s, %(a)s, jsonb_build_object('x', %(b)s::text))",
     "SELECT queue_worker.assert_fence(%(a)s, %(b)s)",

@@ -258,9 +258,10 @@ def test_a_temporary_table_of_the_enqueuer_leads_nothing_astray(
         own.execute("SET search_path = pg_temp, public")
         own.execute("SELECT queue_worker.enqueue('noop')")
         own.execute("SELECT queue_worker.enqueue_jobs('[{\"job\": \"noop\", \"queue\": \"q\", \"priority\": 0, \"args\": {}}]')")  # fmt: skip
+        own.execute("SELECT queue_worker.enqueue_job('noop', 'q', 0, NULL, NULL, '{}', NULL, NULL, NULL)")  # fmt: skip
         assert own.execute(f"SELECT count(*) FROM pg_temp.{table}").fetchone() == (0,)
-    assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (2,)
-    assert connection.execute("SELECT count(*) FROM procrastinate_events").fetchone() == (2,)
+    assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (3,)
+    assert connection.execute("SELECT count(*) FROM procrastinate_events").fetchone() == (3,)
 
 
 def test_the_rights_of_a_worker_are_compared_without_a_compilation(connection: Connection) -> None:
