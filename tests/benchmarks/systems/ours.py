@@ -32,7 +32,7 @@ class Ours:
     unfinished = staticmethod(tables.unfinished)
 
     def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self.settings = {"concurrency": str(concurrency), "log level": "warning"}
 
     def create(self, dsn: str) -> None:
@@ -44,7 +44,7 @@ class Ours:
             dsn,
             QUEUE_WORKER_APP="tests.benchmarks.systems.ours_jobs:registry",
             QUEUE_WORKER_LOG_LEVEL="warning",
-            QUEUE_WORKER_CONCURRENCY=str(concurrency or self._concurrency),
+            QUEUE_WORKER_CONCURRENCY=str(concurrency or self.concurrency),
         )
         return command("worker"), env
 
