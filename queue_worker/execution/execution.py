@@ -1,4 +1,4 @@
-"""A run in progress: it has a deadline, it can be cancelled, and given up if it ignores that."""
+"""A run in progress: it can expire, be cancelled, and be given up if it ignores that."""
 
 from __future__ import annotations
 
@@ -48,10 +48,14 @@ class Execution:
         self._cancellations = 0
         self._over_at = math.inf  # by the loop's clock: when the grace of its cancellation ends
 
-    def begin(self, timeout: float) -> None:
-        """Start the deadline: the run is cancelled when it has lasted `timeout` seconds."""
+    def begin(self) -> None:
+        """Its function is about to be called."""
         self.started = time.monotonic()
-        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, timeout)
+
+    def expire(self, timeout: float) -> None:
+        """It has lasted `timeout` seconds, as long as it may."""
+        failure = Failure("DeadlineExpired", f"the run took longer than its {timeout:g} seconds")
+        self.cancel(Outcome.TIMED_OUT, failure)
 
     def cancel(
         self,
@@ -91,10 +95,6 @@ class Execution:
         self._timer = loop.call_at(over_at + _LAST_PATIENCE, self._give_up)
         self._cancellations += 1
         task.cancel()
-
-    def _expire(self, timeout: float) -> None:
-        failure = Failure("DeadlineExpired", f"the run took longer than its {timeout:g} seconds")
-        self.cancel(Outcome.TIMED_OUT, failure)
 
     def _give_up(self) -> None:
         self.is_given_up = True

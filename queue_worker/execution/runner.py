@@ -12,6 +12,7 @@ from queue_worker.context import JobContext
 from queue_worker.definitions import JobDefinition
 from queue_worker.errors import LockHeld
 from queue_worker.execution.children import ChildProcesses
+from queue_worker.execution.deadlines import Deadlines
 from queue_worker.execution.execution import Execution
 from queue_worker.execution.failure import Failure, describe_failure
 from queue_worker.execution.locks import LockSession
@@ -57,6 +58,7 @@ class Runner:
         self._on_given_up = on_given_up
         self._on_held = on_held
         self._executions: set[Execution] = set()
+        self._deadlines = Deadlines()
         self._stopped: tuple[Outcome, Failure] | None = None
 
     async def carry_out(self, claim: Claim) -> EndedRun | None:
@@ -129,19 +131,21 @@ class Runner:
                 return
 
     async def _execute(self, job: JobDefinition[Any], execution: Execution) -> EndedRun:
-        claim = execution.claim
+        claim, timeout = execution.claim, job.timeout.total_seconds()
         self._executions.add(execution)
         if job.log_fields:
             claim.shown = pick_fields(claim.arguments, job.log_fields)
         error: BaseException | None = None
         current_run.set(claim)  # for the rest of this task, which is all about it
         self._observer.started(claim)
-        execution.begin(job.timeout.total_seconds())
+        execution.begin()
+        self._deadlines.add(execution, timeout)
         try:
             await self._call(job, execution)
         except BaseException as raised:  # noqa: BLE001  whatever a job raises is its outcome
             error = raised
         finally:
+            self._deadlines.discard(execution, timeout)
             execution.end()
             self._executions.discard(execution)
         return _judge(job, execution, error)

@@ -81,7 +81,7 @@ class Stubborn:
         self.execution = Execution(
             CLAIM, grace=self._grace, on_given_up=lambda _: self.given_up.append(time.monotonic())
         )
-        self.execution.begin(60)
+        self.execution.begin()
         self._ready.set()
         while not self._done.is_set():
             with self._counted():

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from typing import Any, LiteralString, cast
 
 import psycopg
 
 from queue_worker import session
-from queue_worker.execution.execution import Execution
+from queue_worker.execution.deadlines import Deadlines
 from queue_worker.observability.observer import RunObserver
 from queue_worker.statements import positional_statement
 from tests.benchmarks.systems import procrastinate_tables as tables
@@ -43,15 +42,14 @@ class OursWithout(Ours):
 def _take_out(parts: Sequence[str]) -> None:
     """In this process, which is a worker."""
     if "deadline" in parts:
-        Execution.begin = _begin  # type: ignore[method-assign]
+        Deadlines.add = Deadlines.discard = _set_none  # type: ignore[method-assign]
     if "metrics" in parts:
         RunObserver.started = RunObserver.ended = _observe_nothing  # type: ignore[method-assign]
     if "ledger" in parts:
         session.positional_statement = _without_ledger  # type: ignore[assignment]
 
 
-def _begin(execution: Execution, _: float) -> None:
-    execution.started = time.monotonic()
+def _set_none(_deadlines: Deadlines, _execution: object, _timeout: float) -> None: ...
 
 
 def _observe_nothing(_observer: RunObserver, _run: object) -> None: ...
