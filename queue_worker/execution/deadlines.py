@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 
 from queue_worker.execution.execution import Execution
 
@@ -43,15 +44,20 @@ class Deadlines:
         self._timer = asyncio.get_running_loop().call_later(wait, self._expire)
 
     def _expire(self) -> None:
-        now, first = time.monotonic(), math.inf
         self._timer, self._due = None, math.inf
-        for timeout, runs in self._runs.items():
-            while runs:
-                execution = next(iter(runs))
-                if execution.started + timeout > now:
-                    first = min(first, execution.started + timeout)
-                    break
-                del runs[execution]
+        try:
+            for execution, timeout in self._take_expired():
                 execution.expire(timeout)
-        if first < math.inf:
-            self._set_timer(first)
+        finally:
+            firsts = (
+                next(iter(runs)).started + timeout for timeout, runs in self._runs.items() if runs
+            )
+            if (due := min(firsts, default=None)) is not None:
+                self._set_timer(due)
+
+    def _take_expired(self) -> Iterator[tuple[Execution, float]]:
+        now = time.monotonic()
+        for timeout, runs in self._runs.items():
+            while runs and (first := next(iter(runs))).started + timeout <= now:
+                del runs[first]
+                yield first, timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from queue_worker.session import Rows, Session
 
 _SPARE = 16  # rows beyond what is free: others may be quicker with some
 _WIDEST_WINDOW = 20_000
+_MOST_FREED = 1_000  # that are remembered: one is enough to look again
+_HIDDEN_INTERVAL = 0.1  # seconds between two looks for hidden locks of which nothing tells
 
 
 class RunManager(JobManager):
@@ -32,6 +35,8 @@ class RunManager(JobManager):
         self.floor = Floor()
         self._taken_by_others = 0  # of the rows that the last claim would have taken
         self._after_lock = ""  # where the look at locks that others hide goes on
+        self._hid_none_at = -math.inf  # when such a look has found nothing
+        self._freed: set[str] = set()  # lock keys that such a look may find free since
 
     async def claim_runs(
         self,
@@ -41,7 +46,7 @@ class RunManager(JobManager):
         jobs: Sequence[str],
         queues: Sequence[str] | None,
         free: int,
-    ) -> tuple[list[Claim], bool]:
+    ) -> tuple[list[Claim], float]:
         """Claim up to `free` waiting jobs, in the order they are to start.
 
         Args:
@@ -52,7 +57,8 @@ class RunManager(JobManager):
             free: how many runs it can start at once.
 
         Returns:
-            The claims, and whether a further look may find more at once.
+            The claims, and the seconds after which a further look may find more, whatever happens
+            until then; infinite where none will.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
@@ -75,20 +81,36 @@ class RunManager(JobManager):
             met, hides_locks, last_lock = rows[0][:3]
             claims = _as_claims([row[3:] for row in rows if row[3] is not None])
             self.floor.took(claims)
+            self._freed.difference_update(c.lock_key for c in claims if c.lock_key is not None)
+            if not hides_locks:
+                self._freed.clear()
             is_window_full = met == window
             self._taken_by_others = min(met, free) - len(claims)
             if parameters["after_lock"] is not None:  # on to the last lock, and once from the first
                 self._after_lock = last_lock or ""
                 has_wrapped = has_wrapped or not parameters["after_lock"]
-                if claims or (last_lock is None and has_wrapped):
-                    return claims, bool(claims)
+                if claims:
+                    return claims, 0.0
+                if last_lock is None and has_wrapped:
+                    self._hid_none_at = time.monotonic()
+                    return claims, math.inf
                 parameters["after_lock"] = self._after_lock
             elif claims or not (is_window_full or hides_locks):
-                return claims, len(claims) == free or is_window_full or hides_locks
+                if len(claims) == free or is_window_full:
+                    return claims, 0.0
+                return claims, self._until_hidden_look if hides_locks else math.inf
             elif is_window_full and window < _WIDEST_WINDOW:
                 window *= 4
             else:
                 parameters["after_lock"] = self._after_lock
+                self._freed.clear()  # before the look: what is freed from now on is not seen by it
+
+    @property
+    def _until_hidden_look(self) -> float:
+        """Seconds; at once where a lock key was freed here that the last claims have not taken."""
+        if self._freed:
+            return 0.0
+        return max(0.0, self._hid_none_at + _HIDDEN_INTERVAL - time.monotonic())
 
     async def find_floor(self, session: Session, *, queues: Sequence[str] | None) -> None:
         """Have claims of these queues begin at the first job that waits now.
@@ -151,6 +173,8 @@ class RunManager(JobManager):
             DatabaseUnreachable: the database does not answer; sending it again is safe.
         """
         rows = await session.fetch("close_runs", {"worker_id": worker_id, **_as_columns(ended)})
+        if len(self._freed) < _MOST_FREED:
+            self._freed.update(e.claim.lock_key for e in ended if e.claim.lock_key is not None)
         if not rows:
             return []
         refused = _chosen(ended, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ async def run_due(
     """
     ended: list[EndedRun] = []
     async with _opened_station(registry, settings, ended) as station:
-        while await station.claim((), concurrency) or station.occupied:
+        while await station.claim((), concurrency) < math.inf or station.occupied:
             await station.wait_until_closed()
             if len(ended) > most_runs:
                 raise RunError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 
@@ -67,17 +68,20 @@ class Claimer:
                 self._station.look_from(0)
                 self._polled = time.monotonic()
             free = self._concurrency - self._station.slots_taken
-            self._has_left_some = free == 0 or await self._claim(free)
+            until_next = await self._claim(free) if free else 0.0
+            self._has_left_some = until_next < math.inf
             if self._station.is_floor_due:
                 await self._find_floor()
-            if free == 0 or not self._has_left_some:
+            if free == 0 or until_next > 0:
+                if 0 < until_next < math.inf:
+                    self.hint(until_next)
                 await self._wait_for_hint()
 
     async def _reconcile(self) -> None:
         await self._station.return_orphans()
         self._reconciled = time.monotonic()
 
-    async def _claim(self, free: int) -> bool:
+    async def _claim(self, free: int) -> float:
         return await persist("claiming runs", lambda: self._station.claim(self._queues, free))
 
     async def _find_floor(self) -> None:

@@ -158,8 +158,10 @@ class Station:
         """Have the next claim look at what has this id too; 0 for everything."""
         self._manager.floor.lower(queue_job_id)
 
-    async def claim(self, queues: Sequence[str], free: int) -> bool:
-        """Claim up to `free` runs and start them; says whether a further look may find more.
+    async def claim(self, queues: Sequence[str], free: int) -> float:
+        """Claim up to `free` runs and start them.
+
+        Returns the seconds after which a further look may find more; infinite where none will.
 
         Nothing is claimed while the heartbeat is silent: others may take over soon.
 
@@ -167,8 +169,8 @@ class Station:
             DatabaseUnreachable: the database does not answer; runs may have been claimed.
         """
         if self._heartbeat.is_silent:
-            return False
-        claims, may_find_more = await self._manager.claim_runs(
+            return math.inf
+        claims, until_next = await self._manager.claim_runs(
             self._claims,
             worker_id=self.worker_id,
             jobs=self.registry.names,
@@ -178,7 +180,7 @@ class Station:
         self.worker_metrics.claimed(len(claims))
         for claim in claims:
             self.start(claim)
-        return may_find_more
+        return until_next
 
     @property
     def is_floor_due(self) -> bool:

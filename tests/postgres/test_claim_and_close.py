@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -352,7 +353,7 @@ async def test_mixed_priorities_on_one_lock_end_no_claim(
         )
         await eventually_async(lambda: rows(connection, WAITS))
         await blocker.commit()
-        assert await claiming == ([], False)
+        assert await claiming == ([], math.inf)
         await session.aclose()
 
 

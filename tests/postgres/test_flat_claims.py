@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +12,8 @@ import psycopg
 import pytest
 from procrastinate import PsycopgConnector
 
+from queue_worker.execution.outcome import Outcome
+from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.queue.manager import RunManager
 from queue_worker.session import _PINNING, Session
 from queue_worker.statements import positional_statement
@@ -221,6 +225,41 @@ async def test_one_lock_that_fills_the_window_hides_no_other(
     assert found == {"free 1", "free 2", "free 3"}
 
 
+async def test_a_look_for_hidden_locks_that_found_none_is_not_repeated_after_each_run(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    fill(connection, lock="'shared'", count="500")
+    first, until_next = await claim(manager, session, free=5)
+    assert (len(first), until_next) == (1, 0)
+    assert await claim(manager, session, free=5) == ([], math.inf)
+    await close(manager, session, first)
+    second, until_next = await claim(manager, session, free=5)
+    assert len(second) == 1
+    assert 0 < until_next <= 0.1
+
+
+async def test_a_lock_that_was_freed_meanwhile_is_looked_for_at_once(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    fill(connection, lock="'wide'", count="500", priority="5")
+    fill(connection, lock="'hidden'", count="2")
+    wide, _ = await claim(manager, session, free=5)
+    hidden, _ = await claim(manager, session, free=5)
+    assert [c.lock_key for c in wide + hidden] == ["wide", "hidden"]
+    assert await claim(manager, session, free=5) == ([], math.inf)
+    await close(manager, session, wide + hidden)
+    wide, until_next = await claim(manager, session, free=5)
+    assert ([c.lock_key for c in wide], until_next) == (["wide"], 0)
+    hidden, _ = await claim(manager, session, free=5)
+    assert [c.lock_key for c in hidden] == ["hidden"]
+
+
+async def close(manager: RunManager, session: Session, claims: list[Claim]) -> None:
+    now = time.monotonic()
+    ended = [EndedRun(claim, Outcome.SUCCEEDED, now, now) for claim in claims]
+    assert await manager.close_runs(session, worker_id=1, ended=ended) == []
+
+
 async def test_what_is_paused_is_not_claimed_and_holds_back_nobody_behind_its_lock(
     connection: psycopg.Connection[Any], manager: RunManager, session: Session
 ) -> None:
@@ -252,9 +291,9 @@ async def test_what_others_are_just_taking_is_passed_over(
     fill(connection)
     with psycopg.connect(database) as other:
         other.execute("SELECT FROM procrastinate_jobs ORDER BY id LIMIT 60 FOR UPDATE")
-        claims, may_find_more = await claim(manager, session, free=FREE)
+        claims, until_next = await claim(manager, session, free=FREE)
     assert [c.queue_job_id for c in claims] == list(range(61, 61 + FREE))
-    assert may_find_more
+    assert until_next == 0
 
 
 async def test_what_was_scheduled_comes_by_priority_and_then_by_when_it_was_due(
