@@ -239,7 +239,10 @@ def test_ticks_of_a_longer_time_are_as_if_no_worker_had_been_there(
     queue.clock.advance(timedelta(hours=5))
     assert len(queue.fire_due_ticks()) == 1  # the latest: catch_up=1
     states = connection.execute("SELECT state FROM queue_worker.tick ORDER BY due_at").fetchall()
-    assert [state for (state,) in states] == [*["missed"] * 4, "backfilled"]
+    *missed, (latest,) = states
+    assert {state for (state,) in missed} == {"missed"}
+    assert len(missed) >= 4
+    assert latest in {"backfilled", "enqueued"}  # the latter within a minute of the full hour
 
 
 async def test_a_coroutine_awaits_and_is_told_so(queue: QueueHarness, settings: Settings) -> None:
