@@ -9,7 +9,7 @@ BEGIN
     SELECT i.id, 'deferred' FROM inserted AS i WHERE i.status = 'todo';
     GET DIAGNOSTICS new_jobs = ROW_COUNT;
 
-    IF new_jobs = 1 THEN  -- to group a single row takes longer than all else here
+    IF new_jobs = 1 THEN  -- to group a single row would take about as long as all else here
         PERFORM pg_notify('procrastinate_queue_v1#' || told.queue_name, told.hint),
                 pg_notify('procrastinate_any_queue_v1', told.hint)
            FROM (
