@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.benchmarks.measurements import measure
@@ -13,6 +14,8 @@ from tests.benchmarks.plan import MEASUREMENTS, Plan
 from tests.benchmarks.plot import draw
 from tests.benchmarks.samples import Results, Sample
 from tests.benchmarks.server import BenchmarkServer, CannotMeasureError
+from tests.benchmarks.systems import procrastinate_tables as tables
+from tests.benchmarks.systems.ours import Ours
 from tests.benchmarks.tables import render
 
 PLAN = Plan(
@@ -67,6 +70,20 @@ def test_each_measurement_gives_its_figures(
     assert {sample["measurement"] for sample in data["samples"]} == {measurement}
     assert all(sample["system"] == "ours" for sample in data["samples"])
     assert Results.read(tmp_path / "figures.json").samples == results.samples
+
+
+def test_beside_finished_jobs_each_job_is_recorded_as_often_as_in_empty_tables(
+    server: BenchmarkServer,
+) -> None:
+    """A fill that switches a trigger on has others do the work of ours again."""
+    system = Ours(1)
+    with (
+        server.database("ours", system.create) as dsn,
+        psycopg.connect(dsn, autocommit=True) as connection,
+    ):
+        system.fill_finished(connection, 3)
+        tables.churn(connection, 2)
+        assert set(tables.finished(connection).values()) == {5}
 
 
 def test_what_is_not_there_is_refused_with_a_remedy(server: BenchmarkServer) -> None:

@@ -31,6 +31,11 @@ _PARTITION = """
     DO $$ BEGIN EXECUTE format('DROP TABLE content_pipeline.%I',
         to_char(now() AT TIME ZONE 'UTC' + interval '1 day', '"analytics_event_"YYYY_MM')); END $$
 """
+_KEPT_AGAIN = """
+    CREATE TRIGGER content_suggestion_kept
+    BEFORE DELETE OR TRUNCATE ON content_pipeline.content_suggestion
+    FOR EACH STATEMENT EXECUTE FUNCTION queue_worker.refuse_change()
+"""
 _LOCK_INDEX = "DROP INDEX procrastinate_jobs_lock_idx_v1"
 _LOCK_INDEX_AGAIN = "CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs (lock) WHERE status = 'doing' AND lock IS NOT NULL"
 
@@ -83,7 +88,7 @@ BREAKAGES = [
         ("ALTER TABLE queue_worker.run ENABLE ALWAYS TRIGGER run_append_only",),
     ),
     Breakage(
-        "guards", "Nothing refuses to remove rows of queue_worker.run (DELETE)",
+        "guards", "set it right: ALTER TABLE queue_worker.run ENABLE ALWAYS TRIGGER run_kept",
         ("ALTER TABLE queue_worker.run ENABLE TRIGGER run_kept",),  # a replica's session skips it
         ("ALTER TABLE queue_worker.run ENABLE ALWAYS TRIGGER run_kept",),
     ),
@@ -93,9 +98,26 @@ BREAKAGES = [
         ("ALTER TABLE queue_worker.audit_log ENABLE ALWAYS TRIGGER audit_log_append_only",),
     ),
     Breakage(
-        "guards", "queue_worker_record_inserted on procrastinate_jobs",
+        "guards", "restore the trigger of content_pipeline.content_suggestion from its migration, it is gone",
+        ("DROP TRIGGER content_suggestion_kept ON content_pipeline.content_suggestion",),
+        (
+            _KEPT_AGAIN,
+            "ALTER TABLE content_pipeline.content_suggestion ENABLE ALWAYS TRIGGER content_suggestion_kept",
+        ),
+    ),
+    Breakage(
+        "triggers", "queue_worker_record_inserted on procrastinate_jobs",
         ("ALTER TABLE procrastinate_jobs DISABLE TRIGGER queue_worker_record_inserted",),
         ("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_inserted",),
+    ),
+    Breakage(
+        "triggers", "the wrong way: procrastinate_jobs_notify_queue_job_inserted_v1 on procrastinate_jobs",
+        ("ALTER TABLE procrastinate_jobs ENABLE TRIGGER USER",),
+        (
+            "ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1",
+            "ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_trigger_status_events_insert_v1",
+            "ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_trigger_status_events_update_v1",
+        ),
     ),
     Breakage(
         "partitions", "No partition for tomorrow: content_pipeline.analytics_event", (_PARTITION,),

@@ -29,6 +29,7 @@ CHECKS = (
     Check("migrations", schema.migrations, "fatal", _ALWAYS),
     Check("functions", schema.functions, "fatal", _ALWAYS),
     Check("guards", schema.guards, "fatal", _SERVE | _LATER),
+    Check("triggers", schema.triggers, "fatal", _SERVE | _LATER),
     Check("partitions", schema.partitions, "warning", _LATER),
     Check("privileges", privileges.enough, "fatal", _SERVE | _LATER),
     Check("surplus_privileges", privileges.no_more, "warning", _SERVE),

@@ -47,22 +47,33 @@ def functions(at: Surroundings) -> str:
 
 
 def guards(at: Surroundings) -> str:
-    """What refuses the loss of rows is there and enabled, and no other trigger is switched off."""
+    """What refuses the loss of rows is there and always enabled."""
     missing = at.read("check_forever_guards", tables=list(FOREVER))
     if missing:
-        found = (f"{table} ({command})" for table, command in missing)
+        found = (f"{table} ({command})" for table, command, _ in missing)
+        commands = dict.fromkeys(
+            enables or f"restore the trigger of {table} from its migration, it is gone"
+            for table, _, enables in missing
+        )
         raise CheckFailed(
             f"Nothing refuses to remove rows of {_listed(found)}",
-            "Enable the trigger again: ALTER TABLE ... ENABLE ALWAYS TRIGGER ...; if it is gone, "
-            f"restore it from the migration, and look into {_HERE.ours}.audit_log for who did it.",
+            f"Look into {_HERE.ours}.audit_log for who did it, and set it right: "
+            + "; ".join(commands),
         )
-    disabled = at.read("check_disabled_triggers")
-    if disabled:
+    return f"{len(FOREVER)} tables are kept for ever"
+
+
+def triggers(at: Surroundings) -> str:
+    """Each trigger of ours fires, and none of procrastinate's that ours stand in for."""
+    wrong = at.read("check_triggers", tables=list(FOREVER))
+    if wrong:
         raise CheckFailed(
-            f"Triggers are disabled: {_listed(name for (name,) in disabled)}",
-            "Enable them again: ALTER TABLE ... ENABLE TRIGGER ...",
+            f"Triggers are switched the wrong way: {_listed(name for name, _ in wrong)}",
+            "A restore with --disable-triggers does that, or ENABLE TRIGGER ALL: what was not to "
+            "fire then writes events twice. Set them right: "
+            + "; ".join(command for _, command in wrong),
         )
-    return f"{len(FOREVER)} tables are kept for ever, and every trigger is enabled"
+    return "every trigger is switched as the migrations have set it"
 
 
 def partitions(at: Surroundings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tests.benchmarks.systems.base import LOCK_KEY, LOCKED, NOOP
 
@@ -22,8 +23,13 @@ def fill_scheduled(connection: psycopg.Connection[Any], jobs: int) -> None:
 
 
 def fill_finished(connection: psycopg.Connection[Any], jobs: int) -> None:
-    """Succeeded jobs and the three events of each; triggers are off meanwhile."""
-    connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
+    """Succeeded jobs and the three events of each, without the triggers that fire."""
+    # Each by its name: what is off must stay so, and ENABLE TRIGGER USER would switch it on.
+    firing = connection.execute(
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = 'procrastinate_jobs'::regclass"
+        " AND NOT tgisinternal AND tgenabled <> 'D'"
+    ).fetchall()
+    _switch(connection, sql.SQL("DISABLE"), firing)
     connection.execute(
         "WITH finished AS (INSERT INTO procrastinate_jobs"
         " (queue_name, task_name, status, attempts)"
@@ -33,7 +39,7 @@ def fill_finished(connection: psycopg.Connection[Any], jobs: int) -> None:
         " unnest('{deferred,started,succeeded}'::procrastinate_job_event_type[]) AS type",
         [NOOP, jobs],
     )
-    connection.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER USER")
+    _switch(connection, sql.SQL("ENABLE"), firing)
 
 
 def churn(connection: psycopg.Connection[Any], jobs: int) -> None:
@@ -66,6 +72,14 @@ def finished(connection: psycopg.Connection[Any]) -> dict[str, int]:
         " LEFT JOIN procrastinate_events AS event ON event.type = wanted GROUP BY wanted"
     ).fetchall()
     return {str(name): int(number) for name, number in rows}
+
+
+def _switch(connection: psycopg.Connection[Any], verb: sql.SQL, triggers: list[tuple[str]]) -> None:
+    for (name,) in triggers:
+        trigger = sql.Identifier(name)
+        connection.execute(
+            sql.SQL("ALTER TABLE procrastinate_jobs {} TRIGGER {}").format(verb, trigger)
+        )
 
 
 def _insert(
