@@ -13,7 +13,7 @@ from procrastinate.manager import JobManager
 
 from queue_worker.errors import JobPaused, LockHeld
 from queue_worker.execution.run import Claim, EndedRun
-from queue_worker.queue.floor import Floor
+from queue_worker.queue.floor import Floor, Levels
 from queue_worker.queue.requests import Item
 from queue_worker.session import Rows, Session
 
@@ -74,7 +74,7 @@ class RunManager(JobManager):
             try:
                 rows = await session.fetch(
                     "claim_runs",
-                    parameters | {"free": free, "window": window, "floor": self.floor.id},
+                    parameters | {"free": free, "window": window} | self.floor.levels._asdict(),
                 )
             except psycopg.errors.UniqueViolation:
                 continue  # another worker has just claimed for the same lock: look again
@@ -119,12 +119,14 @@ class RunManager(JobManager):
             DatabaseUnreachable: the database does not answer.
         """
 
-        async def find_lowest(floor: int) -> int | None:
-            parameters = {"queues": list(queues) if queues else None, "floor": floor}
-            ((lowest,),) = await session.fetch("find_floor", parameters)
-            return None if lowest is None else int(lowest)
+        async def ask(levels: Levels) -> Levels:
+            parameters = levels._asdict() | {
+                "queues": list(queues) if queues else None,
+                "highest_claimed": self.floor.highest_claimed,
+            }
+            return Levels(*(await session.fetch("find_floors", parameters))[0])
 
-        await self.floor.find(find_lowest)
+        await self.floor.find(ask)
 
     async def enqueue_and_claim(self, session: Session, *, worker_id: int, item: Item) -> Claim:
         """Put one job into the queue and claim it at once, unseen by other workers.

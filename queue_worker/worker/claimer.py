@@ -12,7 +12,7 @@ import structlog
 from queue_worker.execution.run import EndedRun
 from queue_worker.worker.backoff import PASSING, persist
 from queue_worker.worker.station import Station
-from queue_worker.worker.turns import Hint
+from queue_worker.worker.turns import EVERYTHING, Hint
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Claimer:
 
     def hear(self, hint: Hint) -> None:
         """There may be something to claim, of which somebody has told."""
-        self._station.look_from(hint.first_id)
+        self._station.look_at(hint)
         self.hint(hint.wait)
 
     def hint(self, delay: float = 0.0) -> None:
@@ -65,7 +65,7 @@ class Claimer:
             if time.monotonic() - self._reconciled > RECONCILE_INTERVAL:
                 await persist("comparing claims", self._reconcile)
             if self._until_poll <= 0:
-                self._station.look_from(0)
+                self._station.look_at(EVERYTHING)
                 self._polled = time.monotonic()
             free = self._concurrency - self._station.slots_taken
             until_next = await self._claim(free) if free else 0.0

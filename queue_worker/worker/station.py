@@ -39,7 +39,7 @@ from queue_worker.worker.backoff import persist
 from queue_worker.worker.closer import Closer
 from queue_worker.worker.exits import EXIT_FAILED, exit_now, within_last_words
 from queue_worker.worker.heartbeat import Heartbeat
-from queue_worker.worker.turns import Place
+from queue_worker.worker.turns import EVERYTHING, Hint, Place
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -154,9 +154,9 @@ class Station:
             pinned=pinned,
         )
 
-    def look_from(self, queue_job_id: int) -> None:
-        """Have the next claim look at what has this id too; 0 for everything."""
-        self._manager.floor.lower(queue_job_id)
+    def look_at(self, hint: Hint) -> None:
+        """Have the next claim look at what this tells of too."""
+        self._manager.floor.lower(hint.first_id, hint.first_due)
 
     async def claim(self, queues: Sequence[str], free: int) -> float:
         """Claim up to `free` runs and start them.
@@ -218,7 +218,7 @@ class Station:
         if rows:
             ids = [queue_job_id for (queue_job_id,) in rows]
             log.warning("jobs.returned", queue_job_ids=ids)
-            self.look_from(min(ids))
+            self.look_at(EVERYTHING)
 
     def start(self, claim: Claim) -> asyncio.Task[bool]:
         """Carry out a claimed run in the background; the task says whether it was, or returned."""

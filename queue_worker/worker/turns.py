@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from dataclasses import dataclass
 
@@ -33,13 +34,16 @@ class Hint:
     Attributes:
         wait: seconds until this worker is to look.
         first_id: the lowest id of the jobs it tells of; 0 for any.
+        first_due: the earliest time that they were scheduled for, in seconds since 1970; -inf for
+            any, inf where none was scheduled.
     """
 
     wait: float
     first_id: int
+    first_due: float
 
 
-EVERYTHING = Hint(wait=0.0, first_id=0)
+EVERYTHING = Hint(wait=0.0, first_id=0, first_due=-math.inf)
 
 
 def read_hint(payload: str, place: Place) -> Hint:
@@ -48,9 +52,10 @@ def read_hint(payload: str, place: Place) -> Hint:
         told = json.loads(payload)
         job_id, count = int(told["job_id"]), max(1, int(told.get("count", 1)))
         first_id = max(0, int(told.get("first_id", 0)))
+        first_due = float(told.get("first_due", math.inf if first_id else -math.inf))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return EVERYTHING
-    return Hint(_wait_for_turn(job_id, count, place), first_id)
+    return Hint(_wait_for_turn(job_id, count, place), first_id, first_due)
 
 
 def _wait_for_turn(job_id: int, count: int, place: Place) -> float:

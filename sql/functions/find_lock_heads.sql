@@ -1,8 +1,17 @@
 -- Of what waits for a lock only the head counts. The locks are those met in a window of each job, due at
 -- once or later, and, asked for with after_lock, those that follow it by name, for a window that is full
--- of others.
+-- of others. What was due at once is looked for from the floor on, and so is what was scheduled.
+--
+-- Workers of older versions call it without the floors.
+DROP FUNCTION IF EXISTS queue_worker.find_lock_heads(text[], text[], bigint, text);
+
 CREATE OR REPLACE FUNCTION queue_worker.find_lock_heads(
-    queues text[], known text[], most bigint, after_lock text
+    queues text[],
+    known text[],
+    most bigint,
+    after_lock text,
+    floor bigint DEFAULT 0,
+    later_floor timestamptz DEFAULT '-infinity'
 ) RETURNS TABLE (id bigint, priority integer, hides_locks boolean, last_lock text)
     LANGUAGE plpgsql
     STABLE
@@ -12,57 +21,115 @@ BEGIN
     RETURN QUERY
     WITH RECURSIVE paused AS MATERIALIZED (
         SELECT p.kind, p.name FROM queue_worker.pause AS p
-    ), served AS MATERIALIZED (
-        SELECT q.queue_name
-        FROM (
-            SELECT given.queue_name FROM unnest(find_lock_heads.queues) AS given (queue_name)
-            UNION ALL
-            SELECT w.queue_name FROM queue_worker.find_queues() AS w (queue_name)
-            WHERE find_lock_heads.queues IS NULL
-        ) AS q
-        WHERE q.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
     ), locked_ready_group AS (
-        SELECT q.queue_name, first.task_name
-        FROM served AS q
-        CROSS JOIN LATERAL (
-            SELECT j.task_name
-            FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
-                AND j.queue_name = q.queue_name
-            ORDER BY j.task_name
-            LIMIT 1
+        SELECT first.queue_name, first.task_name
+        FROM (
+            (
+                SELECT j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                    AND j.id >= find_lock_heads.floor
+                    AND find_lock_heads.queues IS NULL
+                ORDER BY j.queue_name, j.task_name
+                LIMIT 1
+            )
+            UNION ALL
+            SELECT j.queue_name, j.task_name
+            FROM unnest(find_lock_heads.queues) AS served (queue_name)
+            CROSS JOIN LATERAL (
+                SELECT j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                    AND j.id >= find_lock_heads.floor
+                    AND j.queue_name = served.queue_name
+                ORDER BY j.task_name
+                LIMIT 1
+            ) AS j
         ) AS first
         UNION ALL
-        SELECT g.queue_name, next.task_name
+        SELECT next.queue_name, next.task_name
         FROM locked_ready_group AS g
         CROSS JOIN LATERAL (
-            SELECT j.task_name
-            FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
-                AND j.queue_name = g.queue_name AND j.task_name > g.task_name
-            ORDER BY j.task_name
+            (
+                SELECT j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                    AND j.id >= find_lock_heads.floor
+                    AND j.queue_name = g.queue_name AND j.task_name > g.task_name
+                ORDER BY j.task_name
+                LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT j.queue_name, j.task_name
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                    AND j.id >= find_lock_heads.floor
+                    AND j.queue_name > g.queue_name AND find_lock_heads.queues IS NULL
+                ORDER BY j.queue_name, j.task_name
+                LIMIT 1
+            )
             LIMIT 1
         ) AS next
     ), locked_later_group AS (
-        SELECT q.queue_name, first.task_name, first.priority
-        FROM served AS q
-        CROSS JOIN LATERAL (
-            SELECT j.task_name, j.priority
-            FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
-                AND j.queue_name = q.queue_name
-            ORDER BY j.task_name, j.priority
-            LIMIT 1
+        SELECT first.queue_name, first.task_name, first.priority
+        FROM (
+            (
+                SELECT j.queue_name, j.task_name, j.priority
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                    AND j.scheduled_at >= find_lock_heads.later_floor
+                    AND find_lock_heads.queues IS NULL
+                ORDER BY j.queue_name, j.task_name, j.priority
+                LIMIT 1
+            )
+            UNION ALL
+            SELECT j.queue_name, j.task_name, j.priority
+            FROM unnest(find_lock_heads.queues) AS served (queue_name)
+            CROSS JOIN LATERAL (
+                SELECT j.queue_name, j.task_name, j.priority
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                    AND j.scheduled_at >= find_lock_heads.later_floor
+                    AND j.queue_name = served.queue_name
+                ORDER BY j.task_name, j.priority
+                LIMIT 1
+            ) AS j
         ) AS first
         UNION ALL
-        SELECT g.queue_name, next.task_name, next.priority
+        SELECT next.queue_name, next.task_name, next.priority
         FROM locked_later_group AS g
         CROSS JOIN LATERAL (
-            SELECT j.task_name, j.priority
-            FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
-                AND j.queue_name = g.queue_name AND (j.task_name, j.priority) > (g.task_name, g.priority)
-            ORDER BY j.task_name, j.priority
+            (
+                SELECT j.queue_name, j.task_name, j.priority
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                    AND j.scheduled_at >= find_lock_heads.later_floor
+                    AND j.queue_name = g.queue_name AND j.task_name = g.task_name
+                    AND j.priority > g.priority
+                ORDER BY j.priority
+                LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT j.queue_name, j.task_name, j.priority
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                    AND j.scheduled_at >= find_lock_heads.later_floor
+                    AND j.queue_name = g.queue_name AND j.task_name > g.task_name
+                ORDER BY j.task_name, j.priority
+                LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT j.queue_name, j.task_name, j.priority
+                FROM procrastinate_jobs AS j
+                WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                    AND j.scheduled_at >= find_lock_heads.later_floor
+                    AND j.queue_name > g.queue_name AND find_lock_heads.queues IS NULL
+                ORDER BY j.queue_name, j.task_name, j.priority
+                LIMIT 1
+            )
             LIMIT 1
         ) AS next
     ), following_lock AS (
@@ -71,6 +138,7 @@ BEGIN
             SELECT j.lock
             FROM procrastinate_jobs AS j
             WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.id >= find_lock_heads.floor
                 AND j.lock > find_lock_heads.after_lock
             ORDER BY j.lock
             LIMIT 1
@@ -82,6 +150,7 @@ BEGIN
             SELECT j.lock
             FROM procrastinate_jobs AS j
             WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.id >= find_lock_heads.floor
                 AND j.lock > f.lock
             ORDER BY j.lock
             LIMIT 1
@@ -94,26 +163,30 @@ BEGIN
             SELECT j.lock
             FROM procrastinate_jobs AS j
             WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+                AND j.id >= find_lock_heads.floor
                 AND j.queue_name = g.queue_name AND j.task_name = g.task_name
             ORDER BY j.priority DESC, j.id
             LIMIT find_lock_heads.most
         ) AS j
         WHERE g.task_name = ANY (find_lock_heads.known)
             AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+            AND g.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
     ), met_later AS (
         SELECT g.queue_name, g.task_name, g.priority, j.lock
         FROM locked_later_group AS g
         CROSS JOIN LATERAL (
             SELECT j.lock
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+            WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+                AND j.scheduled_at >= find_lock_heads.later_floor AND j.scheduled_at <= now()
                 AND j.queue_name = g.queue_name AND j.task_name = g.task_name
-                AND j.priority = g.priority AND j.scheduled_at <= now()
+                AND j.priority = g.priority
             ORDER BY j.scheduled_at
             LIMIT find_lock_heads.most
         ) AS j
         WHERE g.task_name = ANY (find_lock_heads.known)
             AND g.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+            AND g.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
     ), head AS (
         SELECT first.id, first.priority
         FROM (
@@ -130,6 +203,7 @@ BEGIN
                     SELECT j.id, j.priority, j.queue_name, j.task_name
                     FROM procrastinate_jobs AS j
                     WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at IS NULL
+                        AND j.id >= find_lock_heads.floor
                         AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
                         AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                     ORDER BY j.priority DESC, j.id
@@ -139,7 +213,8 @@ BEGIN
                 (
                     SELECT j.id, j.priority, j.queue_name, j.task_name
                     FROM procrastinate_jobs AS j
-                    WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at <= now()
+                    WHERE j.lock = met.lock AND j.status <= 'todo'
+                        AND j.scheduled_at >= find_lock_heads.later_floor AND j.scheduled_at <= now()
                         AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
                         AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                     ORDER BY j.priority DESC, j.id
@@ -149,7 +224,7 @@ BEGIN
             ORDER BY waiting.priority DESC, waiting.id
             LIMIT 1
         ) AS first
-        WHERE first.queue_name IN (SELECT served.queue_name FROM served)
+        WHERE (find_lock_heads.queues IS NULL OR first.queue_name = ANY (find_lock_heads.queues))
             AND first.task_name = ANY (find_lock_heads.known)
             AND NOT EXISTS (
                 SELECT FROM procrastinate_jobs AS holder
@@ -172,5 +247,5 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION queue_worker.find_lock_heads(text[], text[], bigint, text) IS
+COMMENT ON FUNCTION queue_worker.find_lock_heads(text[], text[], bigint, text, bigint, timestamptz) IS
     'For each lock that is free the job whose turn it is, if it may be run here; at least one row, which says whether other locks may be hidden, and which was the last to be looked at. Used by the claim.';

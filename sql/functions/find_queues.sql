@@ -23,4 +23,4 @@ END;
 $$;
 
 COMMENT ON FUNCTION queue_worker.find_queues() IS
-    'Every queue that has a job, waiting or not. Used by the claim and by the metrics.';
+    'Every queue that has a job, waiting or not. Used by the metrics.';

@@ -15,7 +15,8 @@ BEGIN
            FROM (
                 SELECT i.queue_name,
                        concat('{"type": "job_inserted", "job_id": ', i.id,
-                              ', "first_id": ', i.id, ', "count": 1}') AS hint
+                              ', "first_id": ', i.id, ', "count": 1',
+                              ', "first_due": ' || floor(extract(epoch FROM i.scheduled_at)), '}') AS hint
                   FROM inserted AS i
                  WHERE i.status = 'todo'
            ) AS told;
@@ -25,7 +26,8 @@ BEGIN
            FROM (
                 SELECT i.queue_name,
                        concat('{"type": "job_inserted", "job_id": ', max(i.id),
-                              ', "first_id": ', min(i.id), ', "count": ', count(*), '}') AS hint
+                              ', "first_id": ', min(i.id), ', "count": ', count(*),
+                              ', "first_due": ' || floor(extract(epoch FROM min(i.scheduled_at))), '}') AS hint
                   FROM inserted AS i
                  WHERE i.status = 'todo'
                  GROUP BY i.queue_name

@@ -4,9 +4,9 @@
 -- doesn't know are left for one that does.
 --
 -- However much waits, it looks at no more than a window of each job and kind: free of locks or not,
--- due at once or later; the indexes queue_worker_jobs_* have just these orders. What is free of locks and
--- due at once is looked for from the floor on, an id below which none waits, or it would step over all
--- that is done. What is scheduled and what needs a lock is looked for in functions, which cost nothing
+-- due at once or later; the indexes queue_worker_jobs_* have just these orders. Each kind is looked for from
+-- its floor on, an id or a time before which none waits, or the claim would step over all that is done.
+-- What is scheduled and what needs a lock is looked for in functions, which cost nothing
 -- where there is no such job: the start of a statement takes its time for everything that is written in it.
 WITH RECURSIVE paused AS MATERIALIZED (
     SELECT kind, name FROM queue_worker.pause
@@ -16,7 +16,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(ready)s::bigint
                 AND %(queues)s::text[] IS NULL
             ORDER BY j.queue_name, j.task_name
             LIMIT 1
@@ -27,7 +27,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         CROSS JOIN LATERAL (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(ready)s::bigint
                 AND j.queue_name = served.queue_name
             ORDER BY j.task_name
             LIMIT 1
@@ -40,7 +40,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(ready)s::bigint
                 AND j.queue_name = g.queue_name AND j.task_name > g.task_name
             ORDER BY j.task_name
             LIMIT 1
@@ -49,7 +49,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
         (
             SELECT j.queue_name, j.task_name
             FROM procrastinate_jobs AS j
-            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
+            WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(ready)s::bigint
                 AND j.queue_name > g.queue_name AND %(queues)s::text[] IS NULL
             ORDER BY j.queue_name, j.task_name
             LIMIT 1
@@ -62,7 +62,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT j.id, j.priority
         FROM procrastinate_jobs AS j
-        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(floor)s::bigint
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NULL AND j.id >= %(ready)s::bigint
             AND j.queue_name = g.queue_name AND j.task_name = g.task_name
         ORDER BY j.priority DESC, j.id
         LIMIT %(window)s::bigint
@@ -73,30 +73,33 @@ WITH RECURSIVE paused AS MATERIALIZED (
 ), later AS (
     SELECT due.id, due.priority
     FROM queue_worker.find_due_jobs(
-        %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint
+        %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint, to_timestamp(%(later)s::float8)
     ) AS due
     WHERE (  -- not EXISTS: the order is what no other index has
         SELECT true
         FROM procrastinate_jobs AS j
-        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at IS NOT NULL
+        WHERE j.status <= 'todo' AND j.lock IS NULL AND j.scheduled_at >= to_timestamp(%(later)s::float8)
         ORDER BY j.queue_name, j.task_name
         LIMIT 1
     )
 ), locked AS MATERIALIZED (
     SELECT found.id, found.priority, found.hides_locks, found.last_lock
     FROM queue_worker.find_lock_heads(
-        %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint, %(after_lock)s::text
+        %(queues)s::text[], %(jobs)s::text[], %(window)s::bigint, %(after_lock)s::text,
+        %(locked)s::bigint, to_timestamp(%(locked_later)s::float8)
     ) AS found
     WHERE (
         SELECT true
         FROM procrastinate_jobs AS j
         WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NULL
+            AND j.id >= %(locked)s::bigint
         ORDER BY j.queue_name, j.task_name
         LIMIT 1
     ) OR (
         SELECT true
         FROM procrastinate_jobs AS j
-        WHERE j.status <= 'todo' AND j.lock IS NOT NULL AND j.scheduled_at IS NOT NULL
+        WHERE j.status <= 'todo' AND j.lock IS NOT NULL
+            AND j.scheduled_at >= to_timestamp(%(locked_later)s::float8)
         ORDER BY j.queue_name, j.task_name
         LIMIT 1
     )

@@ -32,7 +32,8 @@ JOIN LATERAL (
             OR NOT queue_worker.is_unknown(known.name)
         )
     UNION ALL
-    SELECT newest.due_at, 'it still waits in its queue', waiting.id
+    -- the name lets a restored view look as this one does, also to `check`
+    SELECT newest.due_at, 'it still waits in its queue' AS because, waiting.id
     FROM procrastinate_jobs AS waiting
     WHERE waiting.id = newest.queue_job_id
         AND waiting.status BETWEEN 'todo' AND 'todo'  -- so that no index but that of the key fits

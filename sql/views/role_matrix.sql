@@ -91,12 +91,12 @@ WITH decided (role, kind, privileges, objects) AS (
     FROM decided AS d
     CROSS JOIN unnest(string_to_array(d.privileges, ' ')) AS privilege (name)
     CROSS JOIN unnest(string_to_array(d.objects, ' ')) AS object (name)
-    UNION ALL
-    SELECT part.name, 'schema', 'USAGE', q.schema
+    UNION ALL  -- names also here, so that a restored view looks as this one does
+    SELECT part.name, 'schema' AS kind, 'USAGE' AS privilege, q.schema
     FROM queue AS q
     CROSS JOIN (VALUES ('worker'), ('reader')) AS part (name)
     UNION ALL
-    SELECT part.name, 'table', 'SELECT', v.oid::regclass::text
+    SELECT part.name, 'table' AS kind, 'SELECT' AS privilege, v.oid::regclass::text
     FROM pg_class AS v
     CROSS JOIN (VALUES ('worker'), ('reader')) AS part (name)
     WHERE v.relkind = 'v' AND v.relnamespace = 'queue_worker'::regnamespace
@@ -117,7 +117,7 @@ JOIN pg_proc AS f
 WHERE n.kind = 'function'
 UNION ALL
 -- The reader sees of a queued job all but its arguments.
-SELECT 'reader', 'table',
+SELECT 'reader' AS role, 'table' AS kind,
     format('SELECT (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
     q.oid::regclass::text
 FROM queue AS q

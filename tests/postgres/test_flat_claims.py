@@ -14,6 +14,7 @@ from procrastinate import PsycopgConnector
 
 from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
+from queue_worker.queue.floor import GROUND, Levels
 from queue_worker.queue.manager import RunManager
 from queue_worker.session import _PINNING, Session
 from queue_worker.statements import positional_statement
@@ -49,13 +50,16 @@ def fill(connection: psycopg.Connection[Any], **columns: str) -> None:
 
 
 def touched(
-    connection: psycopg.Connection[Any], queues: list[str] | None = None, *, floor: int = 0
+    connection: psycopg.Connection[Any],
+    queues: list[str] | None = None,
+    *,
+    floor: Levels = GROUND,
 ) -> int:
     """The pages that one claim of ten looks at, with plans made while the table was empty."""
     text, names = positional_statement("claim_runs")
     given = {
         "worker_id": 1, "jobs": ["known"], "queues": queues, "free": FREE, "window": FREE + 16,
-        "after_lock": None, "floor": floor,
+        "after_lock": None, **floor._asdict(),
     }  # fmt: skip
     cursor = psycopg.RawCursor(connection)
     cursor.execute(
@@ -152,54 +156,106 @@ def test_what_is_scheduled_behind_a_long_history_is_found_without_reading_it(
     assert touched(connection) < 400
 
 
+EARLIER = {"lock": "|| '.'", "scheduled_at": "- interval '1 hour'"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"scheduled_at": "now() - interval '1 minute'"},
+        {"scheduled_at": "now() - interval '1 minute'", "priority": "g % 3"},
+        {"lock": "'key ' || g"},
+        {"lock": "'key ' || g", "scheduled_at": "now() - interval '1 minute'"},
+    ],
+    ids=["ready", "later", "later, mixed", "locked", "locked, later"],
+)
 async def test_a_claim_touches_as_little_behind_what_is_done_and_cannot_be_vacuumed(
-    connection: psycopg.Connection[Any], database: str, manager: RunManager, session: Session
+    connection: psycopg.Connection[Any],
+    database: str,
+    manager: RunManager,
+    session: Session,
+    kind: dict[str, str],
 ) -> None:
     """From PostgreSQL 18 on; others walk through the index, though not to the rows."""
     connection.execute(_PINNING)
-    fill(connection)
+    fill(connection, **kind)
     touched(connection)
     alone = touched(connection)
     with psycopg.connect(database) as old:
         old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         old.execute("SELECT FROM procrastinate_jobs LIMIT 1")
-        fill(connection, count="20000")
-        while len((await claim(manager, session, free=1_000))[0]) == 1_000:
-            pass
-        connection.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
-        fill(connection)
+        done = {name: f"{kind[name]} {before}" for name, before in EARLIER.items() if name in kind}
+        fill(connection, **kind | done | {"count": "20000"})
+        for status in ("doing", "succeeded"):
+            connection.execute(
+                "UPDATE procrastinate_jobs SET status = %s::procrastinate_job_status", [status]
+            )
+        fill(connection, **kind)
         await manager.find_floor(session, queues=None)
-        behind, beyond = (touched(connection, floor=floor) for floor in (0, manager.floor.id))
+        behind, beyond = (touched(connection, floor=at) for at in (GROUND, manager.floor.levels))
         assert behind > 5 * alone
         assert beyond < (2 * alone if connection.info.server_version >= 180000 else behind / 2)
 
 
 @pytest.mark.parametrize("queues", [["default"], None], ids=["one queue", "all queues"])
-async def test_the_floor_is_the_lowest_id_that_waits_in_the_queues_that_are_served(
+async def test_the_floor_is_where_something_waits_in_the_queues_that_are_served(
     connection: psycopg.Connection[Any],
     manager: RunManager,
     session: Session,
     queues: list[str] | None,
 ) -> None:
+    def hours_ago(hours: int) -> str:
+        return f"to_timestamp({int(time.time())}) - make_interval(hours => {hours} - g)"
+
+    def as_level(hours: int) -> int:
+        return int(time.time()) - hours * 3600
+
     fill(connection, status="'succeeded'", count="10")
-    fill(connection, queue="'other'", count="10")
-    fill(connection, lock="'one'", count="10")
-    fill(connection, scheduled_at="now()", count="10")
-    fill(connection, priority="g % 3", task="'job ' || g % 4", count="20")
+    for hours, lock in ((90, "NULL"), (50, "'one'")):
+        fill(connection, queue="'other'", lock=lock, count="10")
+        fill(connection, queue="'other'", lock=lock, scheduled_at=hours_ago(hours), count="10")
+    for hours, lock in ((70, "NULL"), (30, "'one'")):
+        fill(connection, lock=lock, priority="g % 3", task="'job ' || g % 4", count="20")
+        fill(
+            connection, lock=lock, scheduled_at=hours_ago(hours), priority="g % 3",
+            task="'job ' || g % 4", count="20",
+        )  # fmt: skip
+    wanted = (
+        (51, as_level(69), 91, as_level(29)) if queues else (11, as_level(89), 31, as_level(49))
+    )
     await manager.find_floor(session, queues=queues)
-    assert manager.floor.id == (41 if queues else 11)
-    connection.execute("DELETE FROM procrastinate_jobs WHERE id IN (11, 41, 45)")
+    assert manager.floor.levels == pytest.approx(wanted, abs=2)
+    assert manager.floor.levels[::2] == wanted[::2]
+    connection.execute("DELETE FROM procrastinate_jobs WHERE id IN (11, 31, 51, 91)")
     await manager.find_floor(session, queues=queues)
-    assert manager.floor.id == (42 if queues else 12)
+    assert manager.floor.levels[::2] == ((52, 92) if queues else (12, 32))
+
+
+async def test_where_nothing_waits_the_floor_is_behind_what_was_claimed_and_a_few_seconds_old(
+    connection: psycopg.Connection[Any], manager: RunManager, session: Session
+) -> None:
+    """What was scheduled for a moment ago may be in a transaction that is just ending."""
+    fill(connection, scheduled_at="now() + interval '1 hour'")
+    fill(connection, count="3")
+    claims, _ = await claim(manager, session, free=9)
+    assert len(claims) == 3
+    await manager.find_floor(session, queues=None)
+    ready, later, locked, locked_later = manager.floor.levels
+    assert ready == locked == 103
+    assert later == locked_later
+    assert 5 <= time.time() - later < 10
 
 
 async def test_among_too_many_priorities_the_floor_stays_where_it_is(
     connection: psycopg.Connection[Any], manager: RunManager, session: Session
 ) -> None:
     fill(connection, status="'succeeded'")
-    fill(connection, priority="g", count="300")
+    for lock in ("NULL", "'one'"):
+        fill(connection, lock=lock, priority="g", count="300")
+        fill(connection, lock=lock, scheduled_at="now()", priority="g", count="300")
     await manager.find_floor(session, queues=None)
-    assert manager.floor.id == 0
+    assert manager.floor.levels == GROUND
 
 
 def test_the_queue_is_vacuumed_by_the_number_of_changes_and_its_indexes_with_it(
@@ -307,6 +363,22 @@ async def test_what_was_scheduled_comes_by_priority_and_then_by_when_it_was_due(
     assert len((await claim(manager, session, free=9))[0]) == 2
 
 
+async def test_all_workers_are_told_of_what_was_claimed_unknowingly_and_waits_again(
+    connection: psycopg.Connection[Any], database: str, manager: RunManager, session: Session
+) -> None:
+    """Their floors may be above it."""
+    fill(connection, count="3")
+    (first, *_), _ = await claim(manager, session, free=3)
+    with psycopg.connect(database, autocommit=True) as listening:
+        listening.execute("LISTEN procrastinate_any_queue_v1")
+        orphans = [{"worker_id": 1, "known": known} for known in ([1, 2, 3], [first.queue_job_id])]
+        returned = [await session.fetch("return_orphans", at) for at in orphans]
+        assert [sorted(rows) for rows in returned] == [[], [(2,), (3,)]]
+        connection.execute("NOTIFY procrastinate_any_queue_v1, 'end'")
+        told = [notification.payload for notification in listening.notifies(stop_after=2)]
+    assert told == ['{"type": "job_inserted", "job_id": 0}', "end"]
+
+
 async def claim(manager: RunManager, session: Session, free: int) -> Any:
     return await manager.claim_runs(session, worker_id=1, jobs=["known"], queues=None, free=free)
 
@@ -350,26 +422,35 @@ def test_each_statement_records_what_procrastinate_records_for_each_row(
     assert len({kind for _, kind in ours}) == 8
 
 
+AT = {seconds: f"to_timestamp({seconds}.9)" for seconds in (7, 8)}
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("('j', 'a', 'todo'), ('j', 'b', 'todo'), ('j', 'a', 'todo')", {"a": (1, 3, 2), "b": (2, 2, 1)}),
-        ("('j', 'a', 'todo')", {"a": (1, 1, 1)}),
-        ("('j', 'b', 'doing'), ('j', 'a', 'todo')", {"a": (2, 2, 1)}),
-        ("('j', 'a', 'doing')", {}),
+        (
+            f"('j', 'a', 'todo', {AT[8]}), ('j', 'b', 'todo', NULL), ('j', 'a', 'todo', {AT[7]})",
+            {"a": (1, 3, 2, 7), "b": (2, 2, 1, None)},
+        ),
+        ("('j', 'a', 'todo', NULL), ('j', 'a', 'todo', NULL)", {"a": (1, 2, 2, None)}),
+        ("('j', 'a', 'todo', NULL)", {"a": (1, 1, 1, None)}),
+        (f"('j', 'a', 'todo', {AT[7]})", {"a": (1, 1, 1, 7)}),
+        ("('j', 'b', 'doing', NULL), ('j', 'a', 'todo', NULL)", {"a": (2, 2, 1, None)}),
+        ("('j', 'a', 'doing', NULL)", {}),
     ],
 )  # fmt: skip
 def test_a_statement_notifies_once_for_each_queue(
     connection: psycopg.Connection[Any],
     database: str,
     rows: str,
-    told: dict[str, tuple[int, int, int]],
+    told: dict[str, tuple[int, int, int, int | None]],
 ) -> None:
     with psycopg.connect(database, autocommit=True) as listening:
         for channel in ("procrastinate_any_queue_v1", "procrastinate_queue_v1#a"):
             listening.execute(f'LISTEN "{channel}"')
         connection.execute(
-            f"INSERT INTO procrastinate_jobs (task_name, queue_name, status) VALUES {rows}"
+            "INSERT INTO procrastinate_jobs (task_name, queue_name, status, scheduled_at)"
+            f" VALUES {rows}"
         )
         connection.execute("NOTIFY procrastinate_any_queue_v1, 'end'")
         found = []
@@ -378,7 +459,8 @@ def test_a_statement_notifies_once_for_each_queue(
                 break
             hint = json.loads(notification.payload)
             assert hint.pop("type") == "job_inserted"
-            found.append((notification.channel, hint["first_id"], hint["job_id"], hint["count"]))
+            facts = [hint.get(name) for name in ("first_id", "job_id", "count", "first_due")]
+            found.append((notification.channel, *facts))
     ours = [("procrastinate_any_queue_v1", *one) for one in told.values()]
     assert sorted(found) == sorted(
         [*ours, *(("procrastinate_queue_v1#a", *told[q]) for q in told if q == "a")]

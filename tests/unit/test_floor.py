@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from queue_worker.queue import floor as floors
-from queue_worker.queue.floor import Floor
+from queue_worker.queue.floor import GROUND, Floor, Levels
 
 
 @pytest.fixture
@@ -20,61 +21,70 @@ def claims(*ids: int) -> list[Any]:
     return [Mock(queue_job_id=queue_job_id) for queue_job_id in ids]
 
 
-async def rise(floor: Floor, lowest: int | None) -> None:
-    async def ask(_: int) -> int | None:
-        return lowest
+def all_at(level: int) -> Levels:
+    return Levels(level, level, level, level)
+
+
+async def rise(floor: Floor, level: int) -> None:
+    async def ask(_: Levels) -> Levels:
+        return all_at(level)
 
     await floor.find(ask)
 
 
 async def test_it_begins_with_everything_and_rises_to_what_waits(floor: Floor) -> None:
-    assert floor.id == 0
+    assert floor.levels == GROUND == (0, -math.inf, 0, -math.inf)
     await rise(floor, 70)
-    assert floor.id == 70
+    assert floor.levels == all_at(70)
 
 
 async def test_it_is_looked_for_from_where_it_was(floor: Floor) -> None:
     asked = []
 
-    async def ask(since: int) -> int | None:
+    async def ask(since: Levels) -> Levels:
         asked.append(since)
-        return 70
+        return all_at(70)
 
     await floor.find(ask)
     await floor.find(ask)
-    assert asked == [0, 70]
+    assert asked == [GROUND, all_at(70)]
 
 
-async def test_where_nothing_waits_it_rises_to_what_was_claimed_last(floor: Floor) -> None:
+def test_it_knows_the_highest_id_that_was_claimed(floor: Floor) -> None:
     floor.took(claims(5, 9, 7))
-    await rise(floor, None)
-    assert floor.id == 9
+    floor.took(claims(8))
+    assert floor.highest_claimed == 9
 
 
 async def test_what_is_told_of_lowers_it(floor: Floor) -> None:
     await rise(floor, 70)
-    floor.lower(90)
-    assert floor.id == 70
-    floor.lower(60)
-    assert floor.id == 60
+    floor.lower(90, math.inf)
+    assert floor.levels == all_at(70)
+    floor.lower(60, math.inf)
+    assert floor.levels == (60, 70, 60, 70)
+    floor.lower(90, 50.0)
+    assert floor.levels == (60, 50, 60, 50)
+    floor.lower(0, -math.inf)
+    assert floor.levels == GROUND
 
 
 async def test_what_is_told_of_while_it_is_looked_for_counts(floor: Floor) -> None:
     """The transaction may have committed after the look at the queue had begun."""
 
-    async def ask(_: int) -> int | None:
-        floor.lower(60)
-        return 70
+    async def ask(_: Levels) -> Levels:
+        floor.lower(60, 65.0)
+        floor.lower(90, 90.0)
+        return all_at(70)
 
     await floor.find(ask)
-    assert floor.id == 60
+    assert floor.levels == (60, 65, 60, 65)
 
 
 async def test_what_is_told_of_before_it_is_looked_for_is_part_of_the_answer(floor: Floor) -> None:
     await rise(floor, 70)
-    floor.lower(60)
+    floor.lower(60, 60.0)
     await rise(floor, 80)
-    assert floor.id == 80
+    assert floor.levels == all_at(80)
 
 
 async def test_it_is_looked_for_when_much_was_claimed_and_not_all_the_time(
@@ -102,5 +112,5 @@ async def test_it_is_looked_for_when_it_has_fallen(
     await rise(floor, 70)
     moment += 0.2
     assert not floor.is_due
-    floor.lower(0)
+    floor.lower(0, -math.inf)
     assert floor.is_due

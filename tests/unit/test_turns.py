@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -37,7 +38,8 @@ def test_the_turn_goes_round() -> None:
     "payload",
     [
         "", "x", "[]", "null", "{}", '{"job_id": "x"}', '{"job_id": 1, "count": "many"}',
-        '{"job_id": 1e999}', '{"job_id": 1, "first_id": [1]}', "[" * 3_000,
+        '{"job_id": 1e999}', '{"job_id": 1, "first_id": [1]}',
+        '{"job_id": 1, "first_due": {}}', '{"job_id": 1, "first_due": "soon"}', "[" * 3_000,
     ],
 )  # fmt: skip
 def test_what_is_no_notification_of_ours_is_only_a_hint_to_look(payload: str) -> None:
@@ -45,10 +47,17 @@ def test_what_is_no_notification_of_ours_is_only_a_hint_to_look(payload: str) ->
 
 
 @pytest.mark.parametrize(
-    ("told", "first_id"), [({"first_id": 7}, 7), ({}, 0), ({"first_id": -(10**30)}, 0)]
+    ("told", "first_id", "first_due"),
+    [
+        ({"first_id": 7}, 7, math.inf),
+        ({"first_id": 7, "first_due": 1e9}, 7, 1e9),
+        ({"first_id": 7, "first_due": -math.inf}, 7, -math.inf),
+        ({}, 0, -math.inf),
+        ({"first_id": -(10**30)}, 0, -math.inf),
+    ],
 )
-def test_a_hint_says_from_which_id_on_there_is_something_new(
-    told: dict[str, int], first_id: int
+def test_a_hint_says_from_where_on_there_is_something_new(
+    told: dict[str, float], first_id: int, first_due: float
 ) -> None:
-    payload = json.dumps({"job_id": 9, **told})
-    assert read_hint(payload, Place()).first_id == first_id
+    hint = read_hint(json.dumps({"job_id": 9, **told}), Place())
+    assert (hint.first_id, hint.first_due) == (first_id, first_due)

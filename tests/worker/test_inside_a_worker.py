@@ -12,6 +12,7 @@ import pytest
 
 from queue_worker import Settings
 from queue_worker.errors import DatabaseUnreachable
+from queue_worker.queue.floor import Levels
 from queue_worker.queue.manager import RunManager
 from queue_worker.worker import claimer
 from queue_worker.worker.process import Worker
@@ -71,7 +72,7 @@ async def test_what_is_given_back_is_found_also_below_the_floor(
     monkeypatch.setattr(worker._claimer, "_polled", math.inf)
     ((worker_id,),) = connection.execute("SELECT worker_id FROM queue_worker.worker").fetchall()
     orphan = put(connection, "noop", id=1_000, status="doing", worker_id=worker_id)
-    worker._station._manager.floor.id = 1_000_000
+    worker._station._manager.floor.levels = Levels(1_000_000, 0.0, 1_000_000, 0.0)
     ended = "SELECT FROM queue_worker.run WHERE queue_job_id = %s AND outcome = 'succeeded'"
     later = itertools.count(2_000)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
 from queue_worker import EnqueueAnswer, EnqueueRequest, Settings, SyncQueueClient
+from queue_worker.queue.requests import EnqueueOptions
 from tests.support.eventually import eventually
 from tests.support.jobs import without_ticker
 from tests.support.processes import environment, worker_process
@@ -55,10 +57,24 @@ def past_it(
         assert worker.stop() == 0, worker.lines[-10:]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        EnqueueOptions(),
+        EnqueueOptions(run_at=datetime(2020, 1, 1, tzinfo=UTC)),
+        EnqueueOptions(lock_key="the-key"),
+        EnqueueOptions(lock_key="the-key", run_at=datetime(2020, 1, 1, tzinfo=UTC)),
+    ],
+    ids=["ready", "later", "locked", "locked, later"],
+)
 def test_a_transaction_that_commits_late_is_heard_of(
-    database: str, connection: Any, client: SyncQueueClient, late: psycopg.Connection[Any]
+    database: str,
+    connection: Any,
+    client: SyncQueueClient,
+    late: psycopg.Connection[Any],
+    options: EnqueueOptions,
 ) -> None:
-    answer = client.enqueue("noop", connection=late)
+    answer = client.enqueue("noop", connection=late, **options)
     with past_it(database, connection, client, poll_interval=NEVER):
         late.commit()
         wait_for(connection, answer, "succeeded")
