@@ -55,7 +55,7 @@ class Floor:
 
     Attributes:
         levels: where claims begin to look; at first at everything.
-        highest_claimed: an id that nothing which waits is below, where nothing waits.
+        highest_claimed: the highest id that was claimed here; where nothing waits it rises to that.
     """
 
     def __init__(self) -> None:

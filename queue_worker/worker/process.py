@@ -25,6 +25,7 @@ from queue_worker.worker.scheduler import Scheduler
 from queue_worker.worker.schema_watch import SchemaWatch
 from queue_worker.worker.station import Station
 from queue_worker.worker.supervisor import Supervisor
+from queue_worker.worker.turns import EVERYTHING
 from queue_worker.worker.watchdog import Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
@@ -145,7 +146,7 @@ class Worker:
             Reaper(
                 reaping,
                 worker_id,
-                self._claimer.hint,
+                lambda: self._claimer.hear(EVERYTHING),
                 self._station.observer,
                 lambda: self._station.fleet,
             ),

@@ -123,7 +123,7 @@ class Reaper:
         rows = await self._session.fetch("rescue_ownerless", {"rescuer_id": self._worker_id})
         if rows:
             self._observer.closed_lost(_closed(rows))
-        self._on_rescued()
+            self._on_rescued()
 
 
 def _closed(rows: Rows) -> list[tuple[str, str, str]]:

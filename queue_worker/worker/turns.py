@@ -53,6 +53,8 @@ def read_hint(payload: str, place: Place) -> Hint:
         job_id, count = int(told["job_id"]), max(1, int(told.get("count", 1)))
         first_id = max(0, int(told.get("first_id", 0)))
         first_due = float(told.get("first_due", math.inf if first_id else -math.inf))
+        if not first_due >= 0:  # NaN, or a moment that Postgres may not have
+            first_due = -math.inf
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return EVERYTHING
     return Hint(_wait_for_turn(job_id, count, place), first_id, first_due)

@@ -2,6 +2,9 @@
 -- once or later, and, asked for with after_lock, those that follow it by name, for a window that is full
 -- of others. What was due at once is looked for from the floor on, and so is what was scheduled.
 --
+-- The head of a lock may wait in any queue. A floor that was found in some queues says nothing of the
+-- others: then the head is looked for from the ground.
+--
 -- Workers of older versions call it without the floors.
 DROP FUNCTION IF EXISTS queue_worker.find_lock_heads(text[], text[], bigint, text);
 
@@ -17,6 +20,9 @@ CREATE OR REPLACE FUNCTION queue_worker.find_lock_heads(
     STABLE
     SET search_path FROM CURRENT
 AS $$
+DECLARE
+    head_floor bigint := CASE WHEN queues IS NULL THEN floor ELSE 0 END;
+    later_head_floor timestamptz := CASE WHEN queues IS NULL THEN later_floor ELSE '-infinity' END;
 BEGIN
     RETURN QUERY
     WITH RECURSIVE paused AS MATERIALIZED (
@@ -203,7 +209,7 @@ BEGIN
                     SELECT j.id, j.priority, j.queue_name, j.task_name
                     FROM procrastinate_jobs AS j
                     WHERE j.lock = met.lock AND j.status <= 'todo' AND j.scheduled_at IS NULL
-                        AND j.id >= find_lock_heads.floor
+                        AND j.id >= head_floor
                         AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
                         AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                     ORDER BY j.priority DESC, j.id
@@ -214,7 +220,7 @@ BEGIN
                     SELECT j.id, j.priority, j.queue_name, j.task_name
                     FROM procrastinate_jobs AS j
                     WHERE j.lock = met.lock AND j.status <= 'todo'
-                        AND j.scheduled_at >= find_lock_heads.later_floor AND j.scheduled_at <= now()
+                        AND j.scheduled_at >= later_head_floor AND j.scheduled_at <= now()
                         AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
                         AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
                     ORDER BY j.priority DESC, j.id

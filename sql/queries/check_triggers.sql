@@ -18,7 +18,8 @@ WHERE NOT wrong.tgisinternal
     )
     AND CASE
         WHEN fired.relnamespace IN (to_regnamespace('queue_worker'), to_regnamespace('content_pipeline'))
-            OR (fired.oid = to_regclass('procrastinate_jobs') AND wrong.tgname LIKE 'queue\_worker\_%%')
+            OR wrong.tgname LIKE 'queue\_worker\_%%'
+                AND fired.oid IN (to_regclass('procrastinate_jobs'), to_regclass('procrastinate_workers'))
         THEN wrong.tgenabled NOT IN ('O', 'A')
         WHEN fired.oid = to_regclass('procrastinate_jobs')
         THEN wrong.tgenabled <> 'D' AND wrong.tgname IN (

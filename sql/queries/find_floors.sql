@@ -1,7 +1,7 @@
 -- From where on something waits in these queues, of each kind, free of locks or not: the lowest id of what
--- is due at once, or the highest that was claimed; in seconds since 1970 the time of what was scheduled,
--- though not the last few, as the transaction of a retry may have yet to commit. The indexes have it for
--- each queue, job and priority; where those are too many to look at, the floor stays where it is.
+-- is due at once, or the highest that was claimed; in seconds since 1970 the time of what was scheduled, but
+-- never later than a few seconds ago, as the transaction of a retry may have yet to commit. The indexes have
+-- it for each queue, job and priority; where those are too many to look at, the floor stays where it is.
 WITH RECURSIVE ready AS (
     SELECT first.queue_name, first.task_name, first.priority, first.id
     FROM (
@@ -255,7 +255,7 @@ SELECT
     (
         SELECT CASE
             WHEN count(*) = 200 THEN %(later)s::float8
-            ELSE floor(extract(epoch FROM least(min(scheduled_at), now() - interval '5 seconds')))::float8
+            ELSE floor(extract(epoch FROM least(min(scheduled_at), now() - interval '15 seconds')))::float8
         END
         FROM (SELECT scheduled_at FROM later LIMIT 200) AS k
     ),
@@ -266,7 +266,7 @@ SELECT
     (
         SELECT CASE
             WHEN count(*) = 200 THEN %(locked_later)s::float8
-            ELSE floor(extract(epoch FROM least(min(scheduled_at), now() - interval '5 seconds')))::float8
+            ELSE floor(extract(epoch FROM least(min(scheduled_at), now() - interval '15 seconds')))::float8
         END
         FROM (SELECT scheduled_at FROM locked_later LIMIT 200) AS k
     )

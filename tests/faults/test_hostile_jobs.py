@@ -150,6 +150,22 @@ def test_a_forged_notification_does_nothing(stage: Scene, channel: str) -> None:
     stage.check_stops(*workers)
 
 
+@pytest.mark.fault("F31")
+@pytest.mark.parametrize(
+    "told", ['"first_id": 1, "first_due": -1e300', '"first_id": 1, "first_due": NaN', '"first_id": -1e300']
+)  # fmt: skip
+def test_a_forged_notification_of_what_cannot_be_does_nothing(stage: Scene, told: str) -> None:
+    """Where the claims of the worker begin above the ground."""
+    worker = stage.start_worker(QUEUE_WORKER_POLL_INTERVAL="600")
+    for _ in range(3):
+        stage.check_nothing_lost(*stage.enqueue_many("work", 150))
+    stage.rows(
+        "SELECT pg_notify('procrastinate_any_queue_v1', %s)", f'{{"job_id": 1, "count": 1, {told}}}'
+    )
+    stage.check_goes_on()
+    stage.check_stops(worker)
+
+
 @pytest.mark.fault("F27")
 @pytest.mark.parametrize("raw", ["[]", "null", '"text"', "7", "true"])
 def test_arguments_that_are_no_object_fail_the_run(stage: Scene, raw: str) -> None:

@@ -28,10 +28,12 @@ RUNS = (
 
 
 @pytest.fixture
-def restored(database: str, server_dsn: str) -> Iterator[str]:
+def restored(database: str, connection: psycopg.Connection[Any], server_dsn: str) -> Iterator[str]:
     """An empty database beside the one of the test."""
     name = f"{conninfo_to_dict(database)['dbname']}_restored"
     execute(server_dsn, f'CREATE DATABASE "{name}"')
+    ((path,),) = connection.execute("SHOW search_path").fetchall()  # no part of a dump
+    execute(server_dsn, f'ALTER DATABASE "{name}" SET search_path = {path}')
     yield make_conninfo(server_dsn, dbname=name)
     execute(server_dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
 

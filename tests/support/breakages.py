@@ -111,6 +111,11 @@ BREAKAGES = [
         ("ALTER TABLE procrastinate_jobs ENABLE TRIGGER queue_worker_record_inserted",),
     ),
     Breakage(
+        "triggers", "ALTER TABLE procrastinate_workers ENABLE TRIGGER queue_worker_forget_worker",
+        ("ALTER TABLE procrastinate_workers DISABLE TRIGGER queue_worker_forget_worker",),
+        ("ALTER TABLE procrastinate_workers ENABLE TRIGGER queue_worker_forget_worker",),
+    ),
+    Breakage(
         "triggers", "the wrong way: procrastinate_jobs_notify_queue_job_inserted_v1 on procrastinate_jobs",
         ("ALTER TABLE procrastinate_jobs ENABLE TRIGGER USER",),
         (

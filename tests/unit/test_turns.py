@@ -52,6 +52,8 @@ def test_what_is_no_notification_of_ours_is_only_a_hint_to_look(payload: str) ->
         ({"first_id": 7}, 7, math.inf),
         ({"first_id": 7, "first_due": 1e9}, 7, 1e9),
         ({"first_id": 7, "first_due": -math.inf}, 7, -math.inf),
+        ({"first_id": 7, "first_due": -1e300}, 7, -math.inf),
+        ({"first_id": 7, "first_due": math.nan}, 7, -math.inf),
         ({}, 0, -math.inf),
         ({"first_id": -(10**30)}, 0, -math.inf),
     ],

@@ -14,10 +14,11 @@ from queue_worker import Settings
 from queue_worker.errors import DatabaseUnreachable
 from queue_worker.queue.floor import Levels
 from queue_worker.queue.manager import RunManager
-from queue_worker.worker import claimer
+from queue_worker.worker import claimer, timing
+from queue_worker.worker.listener import Listener
 from queue_worker.worker.process import Worker
 from queue_worker.worker.station import Station
-from queue_worker.worker.turns import Place
+from queue_worker.worker.turns import EVERYTHING, Hint, Place
 from tests.support.eventually import eventually_async
 from tests.support.jobs import without_ticker
 
@@ -81,6 +82,43 @@ async def test_what_is_given_back_is_found_also_below_the_floor(
         return connection.execute(ended, [orphan]).fetchone() is not None
 
     await eventually_async(has_ended_meanwhile)
+
+
+@pytest.fixture
+async def deaf(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Worker, list[Hint]]]:
+    """A worker that no notification reaches and whose poll does not come; and where it is to look."""
+    heard: list[Hint] = []
+    monkeypatch.setattr(Listener, "run", lambda _: asyncio.Event().wait())
+    monkeypatch.setattr(timing, "REAP_OWNERLESS", 0.1)
+    monkeypatch.setattr(Station, "look_at", lambda _, hint: heard.append(hint))
+    worker = Worker(without_ticker, settings.model_copy(update={"poll_interval": 600.0}))
+    working = asyncio.create_task(worker.run())
+    try:
+        yield worker, heard
+    finally:
+        worker.stop()
+        assert await working == 0
+
+
+async def test_who_rescues_runs_looks_at_everything_before_it_is_told(
+    deaf: tuple[Worker, list[Hint]], connection: Any
+) -> None:
+    """Else it might claim a later job of the lock key that it has just freed."""
+    put(connection, "noop", status="doing", queue_worker_claimed_at="2001-01-01")
+    await eventually_async(lambda: deaf[1] == [EVERYTHING])
+
+
+async def test_who_gives_back_claims_looks_at_everything_before_it_is_told(
+    deaf: tuple[Worker, list[Hint]], connection: Any
+) -> None:
+    worker, heard = deaf
+    known = "SELECT worker_id FROM queue_worker.worker"
+    worker_id = await eventually_async(lambda: connection.execute(known).fetchone())
+    put(connection, "noop", status="doing", worker_id=worker_id[0])
+    await worker._station.return_orphans()
+    assert heard == [EVERYTHING]
 
 
 async def test_claims_go_on_where_the_floor_cannot_be_found(

@@ -19,6 +19,16 @@ from tests.support.processes import environment, worker_process
 
 MANY = 150  # more than a worker claims before it looks for a floor
 NEVER = "600"  # seconds
+of_each_kind = pytest.mark.parametrize(
+    "options",
+    [
+        EnqueueOptions(),
+        EnqueueOptions(run_at=datetime(2020, 1, 1, tzinfo=UTC)),
+        EnqueueOptions(lock_key="the-key"),
+        EnqueueOptions(lock_key="the-key", run_at=datetime(2020, 1, 1, tzinfo=UTC)),
+    ],
+    ids=["ready", "later", "locked", "locked, later"],
+)
 
 
 @pytest.fixture
@@ -57,16 +67,7 @@ def past_it(
         assert worker.stop() == 0, worker.lines[-10:]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        EnqueueOptions(),
-        EnqueueOptions(run_at=datetime(2020, 1, 1, tzinfo=UTC)),
-        EnqueueOptions(lock_key="the-key"),
-        EnqueueOptions(lock_key="the-key", run_at=datetime(2020, 1, 1, tzinfo=UTC)),
-    ],
-    ids=["ready", "later", "locked", "locked, later"],
-)
+@of_each_kind
 def test_a_transaction_that_commits_late_is_heard_of(
     database: str,
     connection: Any,
@@ -80,11 +81,16 @@ def test_a_transaction_that_commits_late_is_heard_of(
         wait_for(connection, answer, "succeeded")
 
 
+@of_each_kind
 def test_what_nobody_is_told_of_is_found_by_the_poll_also_while_others_come_and_go(
-    database: str, connection: Any, client: SyncQueueClient, late: psycopg.Connection[Any]
+    database: str,
+    connection: Any,
+    client: SyncQueueClient,
+    late: psycopg.Connection[Any],
+    options: EnqueueOptions,
 ) -> None:
     late.execute("SET session_replication_role = replica")  # no trigger tells of it
-    answer = client.enqueue("noop", connection=late)
+    answer = client.enqueue("noop", connection=late, **options)
     with past_it(database, connection, client, poll_interval="1"):
         late.commit()
 

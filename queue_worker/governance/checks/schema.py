@@ -73,7 +73,7 @@ def triggers(at: Surroundings) -> str:
             "fire then writes events twice. Set them right: "
             + "; ".join(command for _, command in wrong),
         )
-    return "every trigger is switched as the migrations have set it"
+    return "triggers are switched as the migrations have set them"
 
 
 def partitions(at: Surroundings) -> str:
