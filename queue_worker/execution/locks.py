@@ -77,6 +77,10 @@ class LockSession:
         if holder is not None:
             self._held.discard(lock_key)
             raise LockHeld(lock_key, holder)
+        if lock_key not in self._held:
+            raise DatabaseUnreachable(
+                "the lock session", f"it ended when it had just got {lock_key}"
+            )
 
     async def release(self, lock_key: str) -> None:
         """Let go of a lock key; if the database does not answer, its session's end does."""
@@ -138,7 +142,13 @@ class LockSession:
     async def _ask(
         self, name: str, parameters: dict[str, object], *, gained: str | None = None
     ) -> Rows:
-        """Run a statement, and notice if the session is not the one that the locks are held in."""
+        """Run a statement, and notice if the session is not the one that the locks are held in.
+
+        Args:
+            name: the statement.
+            parameters: of the statement.
+            gained: the lock key that it may have got, in whatever session it ran.
+        """
         try:
             rows = await self._session.fetch(name, parameters)
         except DatabaseUnreachable:
@@ -148,8 +158,15 @@ class LockSession:
             self._lose()
             await self._session.aclose()
             raise DatabaseUnreachable("the lock session", str(error).strip()) from error
+        if gained is not None:
+            self._held.add(
+                gained
+            )  # while it waited for its turn another statement may have lost all
         if self._session.backend_pid != self._backend_pid:
             self._lose(gained)
+            self._backend_pid = (
+                self._session.backend_pid
+            )  # others may gain theirs before the next turn
             await self._take_alive_lock()
         return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from queue_worker.database import connect
 from queue_worker.errors import DatabaseUnreachable
 from queue_worker.execution.locks import LockSession
 from queue_worker.session import Session
+from queue_worker.statements import statement
 from tests.support.eventually import eventually_async
 from tests.support.faults import Scene
 from tests.support.proxy import Proxy
@@ -112,3 +114,53 @@ async def test_a_new_lock_session_with_the_number_of_the_old_one_says_that_it_is
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await locks.aclose()
+
+
+async def test_lock_keys_asked_for_while_the_session_ends_are_held_in_the_next_one_or_not_at_all(
+    stage: Scene,
+) -> None:
+    """The first to ask finds out and gives up what all of them want; the others ask in a new one."""
+    lost: list[str] = []
+    locks = LockSession(
+        session_to(stage.dsn, 5), watch_interval=60, idle_interval=60, on_lost=lost.append
+    )
+    keys = [f"key {number}" for number in range(5)]
+    await locks.open(1)
+    with connect(stage.dsn, name="test") as connection:
+        for _ in range(2):
+            end_sessions(connection)
+            answers = await asyncio.gather(*map(locks.hold, keys), return_exceptions=True)
+            assert isinstance(answers[0], DatabaseUnreachable)
+            assert answers[1:] == [None] * 4
+            assert set(keys[1:]) <= locks._held
+            assert held_by_others(connection, keys) == keys[1:]
+            lost.clear()
+            end_sessions(connection)
+            with pytest.raises(DatabaseUnreachable):
+                await locks.hold("another key")
+            assert sorted(lost) == sorted([*keys[1:], "another key"])
+            await asyncio.gather(*map(locks.hold, keys))
+            for key in keys:
+                await locks.release(key)
+            assert held_by_others(connection, keys) == []
+    await locks.aclose()
+
+
+def end_sessions(connection: psycopg.Connection[Any]) -> None:
+    """End the session under test, and wait until the server has."""
+    ended = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+    )
+    assert connection.execute(ended, [NAME]).fetchall() == [(True,)]
+
+
+def held_by_others(connection: psycopg.Connection[Any], keys: list[str]) -> list[str]:
+    """Which of the keys this session can't have."""
+    held = []
+    for key in keys:
+        ((is_free,),) = connection.execute(statement("hold_lock"), {"lock_key": key}).fetchall()
+        if is_free:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+        else:
+            held.append(key)
+    return held

@@ -114,9 +114,8 @@ async def test_who_gives_back_claims_looks_at_everything_before_it_is_told(
     deaf: tuple[Worker, list[Hint]], connection: Any
 ) -> None:
     worker, heard = deaf
-    known = "SELECT worker_id FROM queue_worker.worker"
-    worker_id = await eventually_async(lambda: connection.execute(known).fetchone())
-    put(connection, "noop", status="doing", worker_id=worker_id[0])
+    worker_id = await eventually_async(lambda: getattr(worker._station, "worker_id", None))
+    put(connection, "noop", status="doing", worker_id=worker_id)
     await worker._station.return_orphans()
     assert heard == [EVERYTHING]
 
