@@ -158,15 +158,12 @@ class LockSession:
             self._lose()
             await self._session.aclose()
             raise DatabaseUnreachable("the lock session", str(error).strip()) from error
-        if gained is not None:
-            self._held.add(
-                gained
-            )  # while it waited for its turn another statement may have lost all
+        if gained is not None:  # another statement may have lost all keys before this one's turn
+            self._held.add(gained)
         if self._session.backend_pid != self._backend_pid:
             self._lose(gained)
-            self._backend_pid = (
-                self._session.backend_pid
-            )  # others may gain theirs before the next turn
+            # Others may gain keys in this session before the next statement has its turn.
+            self._backend_pid = self._session.backend_pid
             await self._take_alive_lock()
         return rows
 

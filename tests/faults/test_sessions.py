@@ -104,10 +104,7 @@ async def test_a_new_lock_session_with_the_number_of_the_old_one_says_that_it_is
     await locks.open(1)
     watching = asyncio.create_task(locks.watch())
     with connect(stage.dsn, name="test") as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
-            [NAME],
-        )
+        end_sessions(connection)
         await eventually_async(lambda: not locks.is_alive)
         await eventually_async(lambda: locks.is_alive)
         assert connection.execute(held).fetchall() == [(1,)]
@@ -146,10 +143,38 @@ async def test_lock_keys_asked_for_while_the_session_ends_are_held_in_the_next_o
     await locks.aclose()
 
 
+async def test_a_lock_key_whose_session_ends_before_its_worker_is_said_to_be_alive_is_not_held(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = LockSession(
+        session_to(stage.dsn, 5), watch_interval=60, idle_interval=60, on_lost=lambda _: None
+    )
+    await locks.open(1)
+    take_alive_lock = locks._take_alive_lock
+    with connect(stage.dsn, name="test") as connection:
+
+        async def after_another_end() -> None:
+            monkeypatch.undo()
+            end_sessions(connection)
+            with pytest.raises(DatabaseUnreachable):
+                await locks.hold("another key")
+            await take_alive_lock()
+
+        end_sessions(connection)
+        with pytest.raises(DatabaseUnreachable):
+            await locks.hold("another key")
+        monkeypatch.setattr(locks, "_take_alive_lock", after_another_end)
+        with pytest.raises(DatabaseUnreachable, match="had just got key"):
+            await locks.hold("key")
+        assert held_by_others(connection, ["key", "another key"]) == []
+    await locks.aclose()
+
+
 def end_sessions(connection: psycopg.Connection[Any]) -> None:
     """End the session under test, and wait until the server has."""
     ended = (
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE application_name = %s AND datname = current_database()"
     )
     assert connection.execute(ended, [NAME]).fetchall() == [(True,)]
 
