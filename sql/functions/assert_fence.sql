@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION queue_worker.assert_fence(lock_key text, token text)
 AS $$
 BEGIN
     PERFORM FROM procrastinate_jobs AS held
-      WHERE held.lock = assert_fence.lock_key
+      WHERE held.id = queue_worker.find_by_lock_key(assert_fence.lock_key)
         AND held.status = 'doing'
         AND held.id || '.' || (held.attempts + 1) = assert_fence.token
         FOR SHARE;

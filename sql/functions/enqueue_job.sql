@@ -29,9 +29,7 @@ BEGIN
 
     enqueued := queue_job_id IS NOT NULL;
     IF NOT enqueued THEN
-        SELECT waiting.id INTO queue_job_id
-          FROM procrastinate_jobs AS waiting
-         WHERE waiting.queueing_lock = enqueue_job.queueing_lock AND waiting.status = 'todo';
+        queue_job_id := queue_worker.find_by_queueing_lock(enqueue_job.queueing_lock);
     END IF;
 END;
 $$;

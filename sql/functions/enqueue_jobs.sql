@@ -48,9 +48,7 @@ BEGIN
     SELECT w.item,
            CASE WHEN own.id IS NOT NULL THEN own.id
                 WHEN earlier.id IS NOT NULL THEN earlier.id
-                ELSE (SELECT waiting.id FROM procrastinate_jobs AS waiting
-                       WHERE waiting.queueing_lock = w.queueing_lock AND waiting.status = 'todo')
-                END,
+                ELSE queue_worker.find_by_queueing_lock(w.queueing_lock) END,
            own.id IS NOT NULL
       FROM wanted AS w
       LEFT JOIN inserted AS own ON own.id = w.id

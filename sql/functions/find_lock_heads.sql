@@ -217,13 +217,18 @@ BEGIN
                 )
                 UNION ALL
                 (
-                    SELECT j.id, j.priority, j.queue_name, j.task_name
-                    FROM procrastinate_jobs AS j
-                    WHERE j.lock = met.lock AND j.status <= 'todo'
-                        AND j.scheduled_at >= later_head_floor AND j.scheduled_at <= now()
-                        AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
-                        AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
-                    ORDER BY j.priority DESC, j.id
+                    SELECT due.id, due.priority, due.queue_name, due.task_name
+                    FROM (
+                        SELECT j.id, j.priority, j.queue_name, j.task_name
+                        FROM procrastinate_jobs AS j
+                        WHERE j.lock = met.lock AND j.status <= 'todo'
+                            AND j.scheduled_at >= later_head_floor AND j.scheduled_at <= now()
+                            AND j.task_name NOT IN (SELECT name FROM paused WHERE kind = 'job')
+                            AND j.queue_name NOT IN (SELECT name FROM paused WHERE kind = 'queue')
+                        ORDER BY j.scheduled_at  -- only the index of the lock has it
+                        OFFSET 0
+                    ) AS due
+                    ORDER BY due.priority DESC, due.id
                     LIMIT 1
                 )
             ) AS waiting
@@ -232,10 +237,13 @@ BEGIN
         ) AS first
         WHERE (find_lock_heads.queues IS NULL OR first.queue_name = ANY (find_lock_heads.queues))
             AND first.task_name = ANY (find_lock_heads.known)
-            AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs AS holder
-                WHERE holder.lock = met.lock AND holder.status = 'doing'
-            )
+            AND (  -- nobody holds it: a range, as only the index of the lock has its order
+                SELECT holder.id
+                FROM procrastinate_jobs AS holder
+                WHERE holder.lock >= met.lock AND holder.lock <= met.lock AND holder.status = 'doing'
+                ORDER BY holder.lock
+                LIMIT 1
+            ) IS NULL
     ), looked AS (
         SELECT EXISTS (
                 SELECT FROM met_ready GROUP BY met_ready.queue_name, met_ready.task_name

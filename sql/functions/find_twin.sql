@@ -2,9 +2,8 @@ CREATE OR REPLACE FUNCTION queue_worker.find_twin(job procrastinate_jobs) RETURN
     LANGUAGE sql STABLE
     SET search_path FROM CURRENT
 AS $$
-    SELECT 'job ' || waiting.id || ' of the same queueing lock waits already'
-      FROM procrastinate_jobs AS waiting
-     WHERE waiting.queueing_lock = (find_twin.job).queueing_lock AND waiting.status = 'todo';
+    SELECT 'job ' || queue_worker.find_by_queueing_lock((find_twin.job).queueing_lock)
+           || ' of the same queueing lock waits already';
 $$;
 
 COMMENT ON FUNCTION queue_worker.find_twin(procrastinate_jobs) IS

@@ -11,7 +11,7 @@ BEGIN
     PERFORM queue_worker.require_actor(release_lock.actor, release_lock.reason);
     SELECT * INTO held
       FROM procrastinate_jobs AS p
-     WHERE p.lock = release_lock.lock_key AND p.status = 'doing'
+     WHERE p.id = queue_worker.find_by_lock_key(release_lock.lock_key) AND p.status = 'doing'
        FOR UPDATE;
     run_id := held.id || '.' || (held.attempts + 1);
     holder := queue_worker.find_holder(release_lock.lock_key, held);

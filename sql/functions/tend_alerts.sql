@@ -50,10 +50,8 @@ BEGIN
     IF tend_alerts.delivery IS NOT NULL AND EXISTS (
         SELECT FROM queue_worker.alert_delivery AS d
          WHERE d.state = 'waiting' AND d.next_try_at <= clock_timestamp()
-    ) AND NOT EXISTS (
-        SELECT FROM procrastinate_jobs AS p
-         WHERE p.queueing_lock = tend_alerts.delivery ->> 'queueing_lock' AND p.status = 'todo'
-    ) AND NOT EXISTS (
+    ) AND queue_worker.find_by_queueing_lock(tend_alerts.delivery ->> 'queueing_lock') IS NULL
+      AND NOT EXISTS (
         SELECT FROM queue_worker.run AS r
          WHERE r.job = tend_alerts.delivery ->> 'job'
            AND r.finished_at > clock_timestamp() - interval '30 seconds'

@@ -23,10 +23,7 @@ WITH ended AS (
     SET status = CASE
             WHEN ended.status = 'todo' AND (
                 j.abort_requested  -- somebody has cancelled it for good
-                OR EXISTS (
-                    SELECT FROM procrastinate_jobs AS twin
-                    WHERE twin.queueing_lock = j.queueing_lock AND twin.status = 'todo'
-                )
+                OR queue_worker.find_by_queueing_lock(j.queueing_lock) IS NOT NULL
             ) THEN 'failed'  -- the job that waits already does the work
             ELSE ended.status
         END,

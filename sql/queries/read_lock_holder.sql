@@ -7,7 +7,7 @@ SELECT coalesce(
         )
         FROM procrastinate_jobs AS held
         LEFT JOIN queue_worker.worker AS w ON w.worker_id = held.worker_id
-        WHERE held.lock = %(lock_key)s AND held.status = 'doing'
+        WHERE held.id = queue_worker.find_by_lock_key(%(lock_key)s)
     ),
     'a run that has just ended'
 )

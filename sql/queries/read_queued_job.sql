@@ -16,6 +16,6 @@ SELECT
 FROM queue_worker.queued
 LEFT JOIN queue_worker.worker AS w ON w.worker_id = queued.worker_id
 LEFT JOIN queue_worker.queued AS holder
-    ON holder.lock_key = queued.lock_key AND holder.status = 'doing'
+    ON holder.queue_job_id = queue_worker.find_by_lock_key(queued.lock_key)
     AND holder.queue_job_id <> queued.queue_job_id
 WHERE queued.queue_job_id = %(queue_job_id)s

@@ -7,10 +7,8 @@ WITH returned AS (
                  END::procrastinate_job_status,
         worker_id = NULL,
         abort_requested = false,
-        queueing_lock = CASE WHEN NOT EXISTS (
-            SELECT FROM procrastinate_jobs AS twin
-            WHERE twin.queueing_lock = orphan.queueing_lock AND twin.status = 'todo'
-        ) THEN orphan.queueing_lock END
+        queueing_lock = CASE WHEN queue_worker.find_by_queueing_lock(orphan.queueing_lock) IS NULL
+        THEN orphan.queueing_lock END
     WHERE orphan.worker_id = %(worker_id)s
         AND orphan.status = 'doing'
         AND orphan.id <> ALL (%(known)s::bigint[])

@@ -6,10 +6,8 @@ UPDATE procrastinate_jobs AS claimed
 SET status = CASE WHEN claimed.abort_requested THEN 'cancelled' ELSE 'todo'
              END::procrastinate_job_status,
     worker_id = NULL,
-    queueing_lock = CASE WHEN NOT EXISTS (
-        SELECT FROM procrastinate_jobs AS twin
-        WHERE twin.queueing_lock = claimed.queueing_lock AND twin.status = 'todo'
-    ) THEN claimed.queueing_lock END,
+    queueing_lock = CASE WHEN queue_worker.find_by_queueing_lock(claimed.queueing_lock) IS NULL
+        THEN claimed.queueing_lock END,
     abort_requested = false,
     scheduled_at = clock_timestamp() + make_interval(secs => %(wait)s)
 WHERE claimed.id = ANY (%(queue_job_ids)s::bigint[])

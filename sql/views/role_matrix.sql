@@ -32,6 +32,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('worker', 'function', 'EXECUTE', 'queue_worker.require_actor queue_worker.find_queue_heads'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.find_queues queue_worker.find_due_jobs'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.find_lock_heads'),
+    ('worker', 'function', 'EXECUTE', 'queue_worker.find_by_lock_key queue_worker.find_by_queueing_lock'),
     ('worker', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('worker', 'table', 'SELECT', 'queue_worker.pause'),
 
@@ -78,6 +79,7 @@ WITH decided (role, kind, privileges, objects) AS (
     ('reader', 'table', 'SELECT', 'queue_worker.audit_chain queue_worker.audit_head'),
     ('reader', 'table', 'SELECT', 'procrastinate_workers procrastinate_events'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.find_pause queue_worker.alert_command'),
+    ('reader', 'function', 'EXECUTE', 'queue_worker.find_by_lock_key'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.is_unknown'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.alert_runbook'),
     ('reader', 'function', 'EXECUTE', 'queue_worker.verify_audit queue_worker.audit_anchor'),

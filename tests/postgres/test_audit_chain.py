@@ -291,7 +291,7 @@ def test_the_rows_of_an_older_database_are_chained(empty_database: str) -> None:
             "DROP TABLE queue_worker.audit_chain, queue_worker.audit_head",
             "DROP TABLE queue_worker.pause CASCADE",
             "DROP FUNCTION queue_worker.chain_audit, queue_worker.hash_audit",
-            "DROP INDEX queue_worker_jobs_abort_idx, queue_worker_jobs_ownerless_idx",
+            "DROP INDEX queue_worker_jobs_abort_idx",
             "DELETE FROM queue_worker.migration WHERE name = 'migrations/0006_operators.sql'",
         ):
             connection.execute(statement)

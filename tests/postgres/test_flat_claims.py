@@ -16,8 +16,8 @@ from queue_worker.execution.outcome import Outcome
 from queue_worker.execution.run import Claim, EndedRun
 from queue_worker.queue.floor import GROUND, Levels
 from queue_worker.queue.manager import RunManager
-from queue_worker.session import _PINNING, Session
-from queue_worker.statements import positional_statement
+from queue_worker.session import Session
+from tests.support.plans import explained, pages_of, pin
 
 FREE = 10
 FILL = (
@@ -56,20 +56,13 @@ def touched(
     floor: Levels = GROUND,
 ) -> int:
     """The pages that one claim of ten looks at, with plans made while the table was empty."""
-    text, names = positional_statement("claim_runs")
     given = {
         "worker_id": 1, "jobs": ["known"], "queues": queues, "free": FREE, "window": FREE + 16,
         "after_lock": None, **floor._asdict(),
     }  # fmt: skip
-    cursor = psycopg.RawCursor(connection)
-    cursor.execute(
-        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", [given[name] for name in names]
-    )
-    row = cursor.fetchone()
-    assert row is not None
-    plan = (json.loads(row[0]) if isinstance(row[0], str) else row[0])[0]["Plan"]
+    plan = explained(connection, "claim_runs", given)
     assert plan["Actual Rows"] == FREE
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    return pages_of(plan)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +118,7 @@ def test_a_claim_touches_as_little_in_a_crowd(
         "INSERT INTO queue_worker.pause (kind, name, actor, reason)"
         " VALUES ('job', 'paused', 'ada', 'because'), ('queue', 'paused', 'ada', 'because')"
     )
-    connection.execute(_PINNING)
+    pin(connection)
     fill(connection)
     touched(connection, served)  # what is read once, such as catalogs
     alone = touched(connection, served)
@@ -145,7 +138,7 @@ def test_what_is_scheduled_behind_a_long_history_is_found_without_reading_it(
     connection: psycopg.Connection[Any], lock: str
 ) -> None:
     """Half of the rows have ended, the others wait for tomorrow: the statistics say nothing helpful."""
-    connection.execute(_PINNING)
+    pin(connection)
     fill(connection)
     connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
     fill(connection, status="'succeeded'", count="20000")
@@ -178,7 +171,7 @@ async def test_a_claim_touches_as_little_behind_what_is_done_and_cannot_be_vacuu
     kind: dict[str, str],
 ) -> None:
     """From PostgreSQL 18 on; others walk through the index, though not to the rows."""
-    connection.execute(_PINNING)
+    pin(connection)
     fill(connection, **kind)
     touched(connection)
     alone = touched(connection)
