@@ -65,10 +65,13 @@ def pages(connection: psycopg.Connection[Any], name: str, **given: Any) -> int:
     return pages_of(plan)
 
 
-def test_a_claim_looks_at_little(pinned: psycopg.Connection[Any], crowd: list[int]) -> None:
+def test_a_claim_and_its_floor_look_at_little(
+    pinned: psycopg.Connection[Any], crowd: list[int]
+) -> None:
+    given = {"queues": None, "ready": 0, "later": 0, "locked": 0, "locked_later": 0}
+    assert pages(pinned, "find_floors", highest_claimed=0, **given) < 150
     seen = pages(
-        pinned, "claim_runs", worker_id=WORKER, jobs=["known"], queues=None, free=10, window=26,
-        after_lock=None, ready=0, later=0, locked=0, locked_later=0,
+        pinned, "claim_runs", worker_id=WORKER, jobs=["known"], free=10, window=26, after_lock=None, **given
     )  # fmt: skip
     assert seen < 1000
 
