@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 
-# 1 ms to 1 h, three steps a decade
-_BUCKETS_MS = (
-    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 120_000,
-    300_000, 600_000, 1_800_000, 3_600_000,
-)  # fmt: skip
+from queue_worker.observability.tally import Tally
+
 MOST_ERROR_CLASSES = 20  # of one job; the label of further ones is OTHER_ERROR
 OTHER_ERROR = "other"
 
@@ -21,46 +17,25 @@ class JobMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._starts = Counter(
-            "job_starts", "Runs that were started.", ["job"], registry=self.registry
-        )
-        self._runs = Counter(
-            "job_runs",
-            "Runs that have ended and are recorded.",
-            ["job", "outcome"],
-            registry=self.registry,
-        )
         self._failures = Counter(
             "job_failures",
             "Runs that failed, timed out or were lost.",
             ["job", "error"],
             registry=self.registry,
         )
-        self._durations = Histogram(
-            "job_duration_ms",
-            "How long runs took, in milliseconds.",
-            ["job"],
-            buckets=_BUCKETS_MS,
-            registry=self.registry,
-        )
-        # Finding a series by its labels takes longer than counting.
-        self._starts_of = cache(self._starts.labels)
-        self._runs_of = cache(self._runs.labels)
-        self._durations_of = cache(self._durations.labels)
+        self._tally = Tally()
+        self.registry.register(self._tally)
         self._error_classes: dict[str, set[str]] = {}
 
     def declare(self, names: Iterable[str], outcomes: Iterable[str]) -> None:
         """Begin these series at 0: the first failure of a job is a rise then, not a new series."""
         endings = list(outcomes)
         for name in names:
-            self._starts_of(name)
-            self._durations_of(name)
-            for outcome in endings:
-                self._runs_of(name, outcome)
+            self._tally.declare(name, endings)
 
     def record_job_start(self, name: str) -> None:
         """A run has started."""
-        self._starts_of(name).inc()
+        self._tally.count_start(name)
 
     def record_job_success(self, name: str, duration_ms: float) -> None:
         """A run has succeeded, and is recorded."""
@@ -72,12 +47,12 @@ class JobMetrics:
 
     def record_job_end(self, name: str, outcome: str, duration_ms: float) -> None:
         """A run has ended with this outcome, and is recorded."""
-        self._runs_of(name, outcome).inc()
-        self._durations_of(name).observe(duration_ms)
+        self._tally.count_end(name, outcome)
+        self._tally.time(name, duration_ms)
 
     def record_job_lost(self, name: str, error: str) -> None:
         """A run of a dead worker was closed as lost; how long it ran, nobody knows."""
-        self._runs_of(name, "lost").inc()
+        self._tally.count_end(name, "lost")
         self.record_job_failure(name, error)
 
     def _error_label(self, name: str, error: str) -> str:

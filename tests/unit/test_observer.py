@@ -48,6 +48,17 @@ def test_a_run_is_counted_by_outcome_and_timed() -> None:
     assert value(metrics, "job_duration_ms_sum") == 36
 
 
+def test_a_duration_is_in_its_bucket_and_in_all_above_it() -> None:
+    metrics = JobMetrics()
+    for duration_ms in (0.0, 5.0, 5.1, 4_000_000.0):
+        metrics.record_job_success("reports", duration_ms)
+    reached = {
+        bound: value(metrics, "job_duration_ms_bucket", le=bound)
+        for bound in ("1.0", "2.0", "5.0", "10.0", "3.6e+06", "+Inf")
+    }
+    assert reached == {"1.0": 1, "2.0": 1, "5.0": 2, "10.0": 3, "3.6e+06": 3, "+Inf": 4}
+
+
 def test_the_helpers_of_the_contract_feed_the_same_series() -> None:
     metrics = JobMetrics()
     metrics.record_job_start("reports")
