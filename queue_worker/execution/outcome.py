@@ -31,5 +31,3 @@ class Outcome(StrEnum):
         outcome.queue_status = queue_status
         outcome.is_failure = is_failure
         return outcome
-
-    __hash__ = str.__hash__  # it equals its word; and the hash of an enumeration takes longer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -79,8 +80,4 @@ class Tally(Collector):
 
 def _as_buckets(counts: Iterable[int]) -> list[tuple[str, float]]:
     """Each bucket of Prometheus also holds those below it."""
-    total, buckets = 0, []
-    for bound, count in zip(_BOUNDS, counts, strict=True):
-        total += count
-        buckets.append((bound, float(total)))
-    return buckets
+    return list(zip(_BOUNDS, map(float, accumulate(counts)), strict=True))

@@ -94,6 +94,16 @@ def test_series_begin_at_zero_so_that_the_first_failure_is_a_rise() -> None:
     assert value(metrics, "job_duration_ms_count") == 0
 
 
+def test_an_outcome_and_its_word_are_one_series() -> None:
+    metrics = JobMetrics()
+    metrics.declare(["reports"], Outcome)
+    metrics.record_job_success("reports", 5.0)
+    metrics.record_job_lost("reports", "WorkerLost")
+    metrics.record_job_end("reports", Outcome.LOST, 5.0)
+    (runs,) = (f for f in metrics.registry.collect() if f.name == "job_runs")
+    assert sorted(s.value for s in runs.samples) == [0, 0, 0, 0, 0, 1, 2]
+
+
 def test_a_run_of_a_dead_worker_is_counted_and_told_of_by_who_found_it() -> None:
     metrics = JobMetrics()
     observer = RunObserver(metrics, WorkerMetrics(metrics.registry))
